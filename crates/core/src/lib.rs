@@ -1,0 +1,1 @@
+//! The crate page is written with the code.
