@@ -1,1 +1,20 @@
-//! The crate page is written with the code.
+//! The release model, planner, layouts and providers of tidegate.
+//!
+//! Values flow one way; IO happens only outside this crate:
+//!
+//! ```text
+//! Repo ─▶ layout::load ─▶ plan ─▶ provider::emit ─▶ layout::place ─▶ ChangeSet
+//! (read)   Application    Shape    Intents (what)    files (where)   (the CLI shows or writes it)
+//! ```
+//!
+//! A change set is checked before anyone sees it: it is laid over the repository ([`repo::Overlay`]),
+//! loaded and observed again, and must read as the phase that was asked for.
+
+pub mod diagnostic;
+pub mod layout;
+pub mod manifest;
+pub mod model;
+pub mod provider;
+pub mod render;
+pub mod repo;
+pub mod schema;

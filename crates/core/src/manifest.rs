@@ -1,0 +1,105 @@
+//! Kubernetes objects as values: a manifest, its reference, and an ordered set of them.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::diagnostic::Location;
+
+/// Which object: apiVersion, kind, namespace and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectRef {
+    /// Group and version, or the version alone for core kinds: `apps/v1`, `v1`.
+    pub api_version: String,
+    /// `Deployment`, `VirtualService`, …
+    pub kind: String,
+    /// The namespace, where the manifest says one.
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// A reference without a namespace.
+    pub fn new(api_version: &str, kind: &str, name: &str) -> Self {
+        Self { api_version: api_version.into(), kind: kind.into(), namespace: None, name: name.into() }
+    }
+
+    /// Reads the reference of a manifest or patch; `None` where apiVersion, kind or name is missing or no text.
+    pub fn of(value: &Value) -> Option<Self> {
+        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            api_version: text("/apiVersion")?,
+            kind: text("/kind")?,
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name")?,
+        })
+    }
+
+    /// The API group: empty for core kinds.
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// Whether this is `kind` of the API group `group`, in any version.
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        self.kind == kind && self.group() == group
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.kind, self.name)
+    }
+}
+
+/// A Kubernetes object and where it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// Which object it is; equal to what `value` says.
+    pub object: ObjectRef,
+    /// The object.
+    pub value: Value,
+    /// The document it was read from, or for a generated object the place in the spec that asked for it.
+    pub origin: Location,
+}
+
+impl Manifest {
+    /// Text at a JSON pointer.
+    pub fn text(&self, pointer: &str) -> Option<&str> {
+        self.value.pointer(pointer).and_then(Value::as_str)
+    }
+
+    /// The pod template's labels of a Deployment, StatefulSet or the like.
+    pub fn pod_labels(&self) -> Option<&serde_json::Map<String, Value>> {
+        self.value.pointer("/spec/template/metadata/labels").and_then(Value::as_object)
+    }
+}
+
+/// The manifests of one environment, in a stable order, no two with the same kind and name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ManifestSet {
+    manifests: Vec<Manifest>,
+}
+
+impl ManifestSet {
+    /// A set of these manifests; the caller has checked that no two are the same object.
+    pub fn new(manifests: Vec<Manifest>) -> Self {
+        Self { manifests }
+    }
+
+    /// All manifests, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Manifest> {
+        self.manifests.iter()
+    }
+
+    /// The object of a kind (of an API group, in any version) with this name.
+    pub fn find(&self, group: &str, kind: &str, name: &str) -> Option<&Manifest> {
+        self.of_kind(group, kind).find(|manifest| manifest.object.name == name)
+    }
+
+    /// All objects of a kind (of an API group, in any version).
+    pub fn of_kind<'a>(&'a self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Manifest> {
+        self.iter().filter(move |manifest| manifest.object.is(group, kind))
+    }
+}

@@ -1,0 +1,257 @@
+//! Applications, workloads and releases: neutral to the traffic system and to how a repository holds them.
+//!
+//! Test of neutrality: no field here exists for one provider or one layout alone.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+use tidegate_yaml::Stream;
+
+use crate::diagnostic::{Diagnostic, Location};
+use crate::manifest::{Manifest, ManifestSet, ObjectRef};
+use crate::repo::RepoPath;
+
+/// One deployable unit as its repository describes it, with everything later stages need.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// The folder that holds the application (for GAP: the parent of `gap/`).
+    pub at: RepoPath,
+    /// The application's name; prefix of the names of its objects.
+    pub name: String,
+    /// The namespace its objects live in.
+    pub namespace: String,
+    /// The long-running workloads by key, in file order.
+    pub workloads: IndexMap<String, Workload>,
+    /// One rendered set of manifests each, in promotion order (staging before production).
+    pub environments: IndexMap<String, Environment>,
+    /// The releases in progress, in file order.
+    pub releases: Vec<Release>,
+    /// The files the application was read from, for edits and for showing places.
+    pub files: BTreeMap<RepoPath, Arc<Stream>>,
+    /// Warnings and notes met while loading.
+    pub notices: Vec<Diagnostic>,
+}
+
+/// One long-running deployment of an application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Workload {
+    /// Its key in the spec: `web`.
+    pub key: String,
+    /// The image it runs.
+    pub image: Option<Image>,
+    /// Whether it is exposed through the ingress controller.
+    pub is_exposed: bool,
+    /// Labels its spec puts on the pods.
+    pub pod_labels: IndexMap<String, String>,
+    /// Where it is described.
+    pub origin: Location,
+}
+
+/// A container image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Repository, as the spec says it (for GAP without the registry host).
+    pub repository: Option<String>,
+    /// Tag, or digest as `sha256:<64 hex>`.
+    pub tag: Option<String>,
+    /// Where the tag (or the image) is written.
+    pub origin: Location,
+}
+
+/// What one environment is rendered from, and the result.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Its name: `staging`, `production`.
+    pub name: String,
+    /// Generated and extra objects, before any patch.
+    pub base: Vec<Manifest>,
+    /// The patches, in the order they are applied.
+    pub patches: Vec<TargetedPatch>,
+    /// All patches applied, the namespace set, in output order.
+    pub rendered: ManifestSet,
+}
+
+/// A strategic merge patch and the object it is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetedPatch {
+    /// The object it names.
+    pub target: ObjectRef,
+    /// The patch.
+    pub value: Value,
+    /// The file and document it was read from.
+    pub origin: Location,
+}
+
+/// The two sides of a canary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// What served before: subset `v1`.
+    Stable,
+    /// The new code: subset `v2`.
+    Canary,
+}
+
+impl Version {
+    /// The name of the version in labels and subsets. Source: the GAP canary guide.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Stable => "v1",
+            Self::Canary => "v2",
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Stable => "stable",
+            Self::Canary => "canary",
+        })
+    }
+}
+
+/// Share of requests a version receives, in whole percent.
+///
+/// Shape: 0..=100; the shares of one route add up to exactly 100.
+/// Errors: [`Weight::new`] refuses larger values; rounding is the caller's decision.
+/// Source: Istio `HTTPRouteDestination.weight`, which up to 1.14 had to add up to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Weight(u8);
+
+impl Weight {
+    /// No requests.
+    pub const ZERO: Self = Self(0);
+    /// All requests.
+    pub const FULL: Self = Self(100);
+
+    /// A weight of this many percent; `None` above 100.
+    pub fn new(percent: u64) -> Option<Self> {
+        u8::try_from(percent).ok().filter(|percent| *percent <= 100).map(Self)
+    }
+
+    /// The weight in percent.
+    pub fn percent(self) -> u8 {
+        self.0
+    }
+
+    /// What is left for the other version.
+    #[must_use]
+    pub fn rest(self) -> Self {
+        Self(100 - self.0)
+    }
+}
+
+impl fmt::Display for Weight {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0)
+    }
+}
+
+/// How the two versions come to differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// The new code replaces the old in the repository; the stable copy keeps the old image.
+    Succession,
+    /// Both versions are in one image and a flag chooses.
+    Coexistence,
+}
+
+/// The intent to take one workload through a canary, and the facts about its start that the files lose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Release {
+    /// The workload that is released.
+    pub workload: String,
+    /// The workload added for the release's time: `web-v1`.
+    pub copy: String,
+    /// Which version the copy runs.
+    pub copy_runs: Version,
+    /// How the versions come to differ.
+    pub method: Method,
+    /// The traffic system.
+    pub provider: crate::provider::ProviderId,
+    /// The image the stable version is pinned to.
+    pub stable: PinnedImage,
+    /// The image tag the spec named before the release; `abort` restores it.
+    pub from_tag: Option<String>,
+    /// The weight that the single destinations of the user's own routes said before the release, if they did.
+    pub from_weight: Option<u64>,
+    /// Percent to the canary, ascending, the last one 100.
+    pub steps: Vec<Weight>,
+    /// Steps of environments that have their own.
+    pub environment_steps: IndexMap<String, Vec<Weight>>,
+    /// Where the release is written; `None` for a canary made by hand, read from the files alone.
+    pub origin: Option<Location>,
+}
+
+/// An image that does not move.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PinnedImage {
+    /// Repository, as the spec says it.
+    pub repository: Option<String>,
+    /// Tag, or digest as `sha256:<64 hex>`.
+    pub tag: Option<String>,
+}
+
+impl Release {
+    /// The weights the canary takes in an environment, ascending, the last one 100.
+    pub fn steps(&self, environment: &str) -> &[Weight] {
+        self.environment_steps.get(environment).unwrap_or(&self.steps)
+    }
+
+    /// The workload that runs a version while the copy exists.
+    pub fn workload_of(&self, version: Version) -> &str {
+        match version == self.copy_runs {
+            true => &self.copy,
+            false => &self.workload,
+        }
+    }
+
+    /// The name of the copy that a workload gets: `web-v1` keeps the stable version.
+    pub fn copy_name(workload: &str, copy_runs: Version) -> String {
+        format!("{workload}-{}", copy_runs.label())
+    }
+}
+
+/// Which versions an environment's routes name, and with which weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Routes {
+    /// No version is named: whatever the Service selects serves.
+    Plain,
+    /// Only the canary is named; it gets everything.
+    CanaryOnly,
+    /// Both are named; the canary gets this share, the stable version the rest.
+    Both(Weight),
+}
+
+impl Routes {
+    /// The canary's share where versions are named, else `None`.
+    pub fn canary(self) -> Option<Weight> {
+        match self {
+            Self::Plain => None,
+            Self::CanaryOnly => Some(Weight::FULL),
+            Self::Both(weight) => Some(weight),
+        }
+    }
+}
+
+/// What a phase means for the files: the columns of the phase table.
+///
+/// A provider makes this true ([`crate::provider::Provider::emit`]) and reads it back
+/// ([`crate::provider::Provider::observe`]); `observe(render(place(emit(shape)))) == shape` is the law
+/// every provider keeps in every layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// The workload carries the labels that tell versions apart.
+    pub labels: bool,
+    /// The copy exists.
+    pub copy: bool,
+    /// The versions are declared to the traffic system (Istio: DestinationRule subsets).
+    pub subsets: bool,
+    /// The Service selects the pods of both versions.
+    pub wide: bool,
+    /// What the routes name, per environment.
+    pub routes: IndexMap<String, Routes>,
+}
