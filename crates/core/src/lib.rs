@@ -10,6 +10,7 @@
 //! A change set is checked before anyone sees it: it is laid over the repository ([`repo::Overlay`]),
 //! loaded and observed again, and must read as the phase that was asked for.
 
+pub mod change;
 pub mod diagnostic;
 pub mod layout;
 pub mod manifest;
