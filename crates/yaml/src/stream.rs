@@ -1,0 +1,187 @@
+//! The text of one file and its documents.
+
+use std::sync::{Arc, OnceLock};
+
+use jsonptr::PointerBuf;
+
+use crate::{
+    document::{Content, Document},
+    error::{Kind, ParseError, Related},
+    limits::{Budget, Cost, Limits},
+    load::{LoadError, load},
+    position::{LineIndex, Position},
+    split::{Region, split},
+};
+
+/// The text of one file and the documents in it.
+///
+/// Shape: a value; edits give a new stream and leave this one as it is. There is always at least one document: an empty
+/// file, or one of comments alone, holds one empty document. A byte order mark at the start is kept and belongs to no document.
+#[derive(Debug)]
+pub struct Stream {
+    text: String,
+    documents: Vec<Document>,
+    pub(crate) limits: Limits,
+    lines: OnceLock<LineIndex>,
+}
+
+impl Clone for Stream {
+    fn clone(&self) -> Self {
+        Self::assemble(self.text.clone(), self.documents.clone(), self.limits.clone())
+    }
+}
+
+impl Stream {
+    /// Reads a text within the default [`Limits`].
+    ///
+    /// Errors: the first mistake in the text, see [`Kind`].
+    pub fn parse(text: impl Into<String>) -> Result<Self, ParseError> {
+        Self::parse_with(text, &Limits::default())
+    }
+
+    /// Reads a text within limits; edits of the stream keep to the same limits.
+    pub fn parse_with(text: impl Into<String>, limits: &Limits) -> Result<Self, ParseError> {
+        let text = text.into();
+        let refuse = |offset: usize, message: String| {
+            let error = LoadError {
+                kind: Kind::Limit,
+                message,
+                offset,
+                related: None,
+                path: Vec::new(),
+            };
+            locate(&text, 0, 0, error)
+        };
+        if text.len() > limits.bytes {
+            return Err(refuse(
+                limits.bytes,
+                format!("larger than {} bytes", limits.bytes),
+            ));
+        }
+        let regions = split(&text);
+        if regions.len() > limits.documents {
+            let offset = regions[limits.documents].span.start;
+            return Err(refuse(
+                offset,
+                format!("more than {} documents", limits.documents),
+            ));
+        }
+        let mut documents = Vec::with_capacity(regions.len());
+        let mut spent = Cost::default();
+        for (number, region) in regions.into_iter().enumerate() {
+            let offset = region.span.start;
+            let part = text[region.span.clone()].to_owned();
+            let content =
+                read(part, region, limits, spent).map_err(|error| locate(&text, offset, number, error))?;
+            spent = spent.plus(content.cost);
+            documents.push(Document {
+                offset,
+                content: Arc::new(content),
+            });
+        }
+        Ok(Self::assemble(text, documents, limits.clone()))
+    }
+
+    pub(crate) fn assemble(text: String, documents: Vec<Document>, limits: Limits) -> Self {
+        Self {
+            text,
+            documents,
+            limits,
+            lines: OnceLock::new(),
+        }
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The whole text, as a string of its own.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// The documents in the order of the file, empty ones included; at least one.
+    #[must_use]
+    pub fn documents(&self) -> &[Document] {
+        &self.documents
+    }
+
+    /// Line and column of a byte offset; behind the end it is the end.
+    #[must_use]
+    pub fn position(&self, offset: usize) -> Position {
+        self.lines
+            .get_or_init(|| LineIndex::new(&self.text))
+            .position(&self.text, offset)
+    }
+
+    /// One document with its comments, without its `---` and `...` lines: what to copy to another file.
+    ///
+    /// Shape: from behind `---` and the white space after it; comments and directives before the `---` are not part of it. Empty for a
+    /// number that no document has.
+    #[must_use]
+    pub fn document_text(&self, document: usize) -> &str {
+        let Some(document) = self.documents.get(document) else {
+            return "";
+        };
+        document.content.body()
+    }
+}
+
+impl Content {
+    /// The region without markers and what stands before them.
+    pub(crate) fn body(&self) -> &str {
+        let end = self.region.end_marker.unwrap_or(self.text.len());
+        let start = self.region.marker.map_or(0, |marker| {
+            let behind = marker + "---".len();
+            let blank = crate::scan::skip_blanks(&self.text, behind);
+            if crate::scan::line_end(&self.text, blank) == blank {
+                crate::split::next_line(&self.text, blank)
+            } else {
+                blank
+            }
+        });
+        self.text.get(start..end.max(start)).unwrap_or("")
+    }
+}
+
+/// Reads one document's region; `spent` is what the other documents cost.
+pub(crate) fn read(text: String, region: Region, limits: &Limits, spent: Cost) -> Result<Content, LoadError> {
+    let start = region.span.start;
+    let relative = |at: usize| at - start;
+    let region = Region {
+        span: 0..text.len(),
+        marker: region.marker.map(relative),
+        end_marker: region.end_marker.map(relative),
+        directives: region.directives,
+    };
+    let mut budget = Budget::new(limits, spent);
+    let tree = load(&text, &mut budget)?;
+    Ok(Content::new(text, region, tree, budget.document))
+}
+
+/// A mistake in one document as a place in the file.
+pub(crate) fn locate(text: &str, base: usize, document: usize, error: LoadError) -> ParseError {
+    let lines = LineIndex::new(text);
+    let place = |offset: usize| (offset, lines.position(text, offset));
+    let (offset, position) = place(base + error.offset);
+    let related = error.related.map(|at| place(base + at));
+    let message = match &related {
+        Some((_, first)) => format!(
+            "{} at line {}, column {}",
+            error.message, first.line, first.column
+        ),
+        None => error.message,
+    };
+    ParseError {
+        kind: error.kind,
+        message,
+        offset,
+        position,
+        related: related.map(|(offset, position)| Related { offset, position }),
+        path: PointerBuf::from_tokens(error.path.iter().map(String::as_str)),
+        document,
+    }
+}
