@@ -1,0 +1,71 @@
+//! Where a repository begins, and which applications it holds.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tidegate_core::repo::{ReadError, RepoPath};
+use walkdir::{DirEntry, WalkDir};
+
+const MAX_DEPTH: usize = 64;
+
+/// The root of the repository that a folder is in.
+///
+/// The nearest folder upward that holds `.tidegate/`, else the top of the git work tree, else `start`
+/// itself; never above `stop`, and never above the work tree: a `.tidegate/` that somebody put into a
+/// shared parent folder must not take part. Gives an absolute path without links. Errors: `start` or `stop`
+/// does not exist.
+pub(crate) fn find_root(start: &Path, stop: Option<&Path>) -> io::Result<PathBuf> {
+    let start = std::fs::canonicalize(start)?;
+    let stop = stop.map(std::fs::canonicalize).transpose()?;
+    for folder in start.ancestors() {
+        let is_git_top = folder.join(".git").symlink_metadata().is_ok();
+        if is_git_top || folder.join(".tidegate").is_dir() {
+            return Ok(folder.to_owned());
+        }
+        if stop.as_deref() == Some(folder) {
+            break;
+        }
+    }
+    Ok(start)
+}
+
+/// The folders that hold `gap/gap.yaml`, at and below a folder, sorted.
+///
+/// Passed over: links to folders, hidden folders, `target` and `node_modules`, and folders that may not be
+/// read (what the user cannot read they do not release). Errors: `below` cannot be read.
+pub(crate) fn discover(root: &Path, below: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
+    let start = root.join(below.as_str());
+    let mut found = Vec::new();
+    let walk = WalkDir::new(&start).max_depth(MAX_DEPTH).sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(is_entered) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if error.depth() > 0 => continue,
+            Err(error) => {
+                return Err(ReadError::Io {
+                    path: below.to_string(),
+                    source: error.into(),
+                });
+            }
+        };
+        let Ok(path) = entry.path().strip_prefix(&start) else {
+            continue;
+        };
+        if entry.file_type().is_dir() || !path.ends_with("gap/gap.yaml") {
+            continue;
+        }
+        let folder = path.parent().and_then(Path::parent).and_then(Path::to_str);
+        let folder = folder.map(|folder| folder.replace(std::path::MAIN_SEPARATOR, "/"));
+        if let Some(Ok(folder)) = folder.map(|folder| RepoPath::new(&folder)) {
+            found.push(below.join(folder.as_str()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_entered(entry: &DirEntry) -> bool {
+    let is_skipped = |name: &str| name.starts_with('.') || name == "target" || name == "node_modules";
+    let name = entry.file_name().to_string_lossy();
+    entry.depth() == 0 || !(entry.file_type().is_dir() && is_skipped(&name))
+}

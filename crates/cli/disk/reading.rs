@@ -1,0 +1,258 @@
+//! A directory as a repository: bounded, and closed at its root.
+//!
+//! A link inside the root to a file inside is read. One that leads out, in any step and even if it
+//! comes back, is refused before its target is opened; so is everything that is no regular file. Each
+//! file is read once: later reads of the run see the same text, whatever happens on disk meanwhile.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+
+use tidegate_core::repo::{ReadError, Repo, RepoPath};
+
+use super::folder::{Folder, Kind, entry_of};
+
+/// The largest file read.
+pub(super) const FILE_LIMIT: u64 = 8 << 20;
+const RUN_LIMIT: u64 = 256 << 20;
+const RUN_FILES: usize = 10_000;
+const MAX_LINKS: usize = 64;
+
+/// The files below one directory.
+#[derive(Debug)]
+pub(crate) struct DiskRepo {
+    root: PathBuf,
+    seen: RefCell<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    texts: BTreeMap<RepoPath, Option<String>>,
+    bytes: u64,
+}
+
+impl DiskRepo {
+    /// The repository at a directory, which is trusted: the path to it may hold links.
+    pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            seen: RefCell::default(),
+        }
+    }
+
+    /// The directory.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn open_root(&self) -> Result<Folder, ReadError> {
+        let unreadable = |source| ReadError::Io {
+            path: self.root.display().to_string(),
+            source,
+        };
+        Folder::open(&self.root).map_err(unreadable)
+    }
+
+    fn read_new(&self, path: &RepoPath, seen: &Seen) -> Result<Option<String>, ReadError> {
+        let Some(mut file) = open(self.open_root()?, path)? else {
+            return Ok(None);
+        };
+        let failed = |source| ReadError::Io {
+            path: path.to_string(),
+            source,
+        };
+        let bytes = entry_of(&file).map_err(failed)?.bytes;
+        if bytes > FILE_LIMIT {
+            return Err(ReadError::TooLarge {
+                path: path.clone(),
+                bytes,
+                limit: FILE_LIMIT,
+            });
+        }
+        if seen.texts.len() >= RUN_FILES || seen.bytes + bytes > RUN_LIMIT {
+            let message = "one run reads at most 10,000 files and 256 MiB";
+            return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, message)));
+        }
+        let mut content = Vec::new();
+        // The file may grow while it is read.
+        (&mut file)
+            .take(FILE_LIMIT + 1)
+            .read_to_end(&mut content)
+            .map_err(failed)?;
+        let bytes = content.len() as u64;
+        if bytes > FILE_LIMIT {
+            return Err(ReadError::TooLarge {
+                path: path.clone(),
+                bytes,
+                limit: FILE_LIMIT,
+            });
+        }
+        decode(path, content).map(Some)
+    }
+}
+
+impl Repo for DiskRepo {
+    fn read(&self, path: &RepoPath) -> Result<Option<String>, ReadError> {
+        if let Some(text) = self.seen.borrow().texts.get(path) {
+            return Ok(text.clone());
+        }
+        let mut seen = self.seen.borrow_mut();
+        let text = self.read_new(path, &seen)?;
+        seen.bytes += text.as_ref().map_or(0, |text| text.len() as u64);
+        seen.texts.insert(path.clone(), text.clone());
+        Ok(text)
+    }
+
+    /// Lists everything but folders: a link that leads out and a pipe are named too, so that whoever
+    /// needs that file is told why it is not read, instead of never knowing of it.
+    fn list(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
+        let failed = |source| ReadError::Io {
+            path: dir.to_string(),
+            source,
+        };
+        let Some(Found::Folder(folder)) = find(self.open_root()?, dir)? else {
+            return Ok(Vec::new());
+        };
+        let mut paths = Vec::new();
+        for name in folder.names().map_err(failed)? {
+            let Some(name) = name.to_str() else {
+                let reason = format!("the name of {name:?} in this folder is not UTF-8");
+                return Err(ReadError::Refused {
+                    path: dir.clone(),
+                    reason,
+                });
+            };
+            let Ok(path) = RepoPath::new(name).map(|name| dir.join(name.as_str())) else {
+                continue;
+            };
+            let is_folder = match folder.entry(name).map_err(failed)?.map(|entry| entry.kind) {
+                Some(Kind::Link) => matches!(find(self.open_root()?, &path), Ok(Some(Found::Folder(_)))),
+                Some(kind) => kind == Kind::Folder,
+                None => true,
+            };
+            if !is_folder {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+}
+
+/// What a path leads to once its links are followed.
+enum Found {
+    Folder(Folder),
+    /// The folder that really holds the file, and its name there.
+    File(Folder, String),
+}
+
+fn open(root: Folder, path: &RepoPath) -> Result<Option<std::fs::File>, ReadError> {
+    let refused = |reason: &str| {
+        Err(ReadError::Refused {
+            path: path.clone(),
+            reason: reason.to_owned(),
+        })
+    };
+    let failed = |source| ReadError::Io {
+        path: path.to_string(),
+        source,
+    };
+    let (folder, name) = match find(root, path)? {
+        Some(Found::File(folder, name)) => (folder, name),
+        Some(Found::Folder(_)) => return refused("a folder, where a file is needed"),
+        None => return Ok(None),
+    };
+    let file = match folder.open_file(&name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(failed)?,
+    };
+    // Asked of the open file: what stood at the name a moment ago does not count.
+    match entry_of(&file).map_err(failed)?.kind {
+        Kind::File => Ok(Some(file)),
+        _ => refused("no regular file"),
+    }
+}
+
+/// Walks from the root to a path, one name at a time, following links by hand.
+fn find(root: Folder, path: &RepoPath) -> Result<Option<Found>, ReadError> {
+    let refused = |reason: &str| {
+        Err(ReadError::Refused {
+            path: path.clone(),
+            reason: reason.to_owned(),
+        })
+    };
+    let failed = |source| ReadError::Io {
+        path: path.to_string(),
+        source,
+    };
+    let mut folders = vec![root];
+    let names = path.as_str().split('/').filter(|name| !name.is_empty());
+    let mut ahead: Vec<String> = names.rev().map(Into::into).collect();
+    // How many names ahead are the path's own; those on top of them come from links.
+    let mut own_count = ahead.len();
+    let mut link_count = 0;
+    while let Some(name) = ahead.pop() {
+        let is_from_link = ahead.len() >= own_count;
+        own_count = own_count.min(ahead.len());
+        if name == ".." {
+            folders.pop();
+            if folders.is_empty() {
+                return refused("a link that leads out of the repository");
+            }
+            continue;
+        }
+        let folder = folders
+            .last()
+            .expect("the root is only taken off together with a return");
+        match folder.entry(&name).map_err(failed)?.map(|entry| entry.kind) {
+            None if is_from_link => return refused("a link to something that does not exist"),
+            None => return Ok(None),
+            Some(Kind::Folder) => folders.push(folder.folder(&name).map_err(failed)?),
+            Some(Kind::Link) => {
+                link_count += 1;
+                if link_count > MAX_LINKS {
+                    return refused("links that lead in a circle or through more than 64 others");
+                }
+                let target = folder.link_target(&name).map_err(failed)?;
+                for part in Path::new(&target).components().rev() {
+                    match part {
+                        Component::Normal(part) => match part.to_str() {
+                            Some(part) => ahead.push(part.to_owned()),
+                            None => return refused("a link to a name that is not UTF-8"),
+                        },
+                        Component::ParentDir => ahead.push("..".to_owned()),
+                        Component::CurDir => {}
+                        // Even where it leads back inside: on the next machine it does not.
+                        Component::RootDir | Component::Prefix(_) => {
+                            return refused(
+                                "a link with an absolute path, which leads out of the repository",
+                            );
+                        }
+                    }
+                }
+            }
+            Some(Kind::File | Kind::Special) if !ahead.is_empty() => return Ok(None),
+            Some(Kind::File) => return Ok(folders.pop().map(|folder| Found::File(folder, name))),
+            Some(Kind::Special) => return refused("a pipe, socket or device, where a file is needed"),
+        }
+    }
+    Ok(folders.pop().map(Found::Folder))
+}
+
+fn decode(path: &RepoPath, content: Vec<u8>) -> Result<String, ReadError> {
+    let looks_like = match content.as_slice() {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
+        _ => None,
+    };
+    String::from_utf8(content).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        ReadError::NotUtf8 {
+            path: path.clone(),
+            line,
+            looks_like,
+        }
+    })
+}

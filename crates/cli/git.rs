@@ -1,0 +1,376 @@
+//! Git, as far as the files alone do not tell: what is not committed yet, and making a commit.
+//!
+//! Git is run by its absolute path, without a shell, with no `GIT_*` variable of ours, without hooks, file
+//! watchers or prompts, and not for longer than a limit. No other program is started.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tidegate_core::repo::RepoPath;
+
+const LIMIT: Duration = Duration::from_secs(10);
+/// A commit may wait for a person to unlock a signing key.
+const COMMIT_LIMIT: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(2);
+/// Variables that say who commits, which continuous integration sets; they are data, not behaviour.
+const IDENTITY: [&str; 6] = [
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_DATE",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_COMMITTER_DATE",
+];
+
+/// The git work tree that a root lies in.
+#[derive(Debug, Clone)]
+pub(crate) struct Git {
+    program: PathBuf,
+    root: PathBuf,
+    top_level: PathBuf,
+    git_dir: PathBuf,
+    /// From the top level to the root: empty, or ending with `/`.
+    prefix: String,
+}
+
+/// Git could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GitError {
+    /// It could not be run.
+    #[error("cannot run {program}")]
+    Run {
+        /// Its path.
+        program: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// It took too long and was ended.
+    #[error("git {action} did not end within {seconds} seconds")]
+    Time {
+        /// The subcommand.
+        action: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// It refused.
+    #[error("git {action} failed: {message}")]
+    Failed {
+        /// The subcommand.
+        action: String,
+        /// What it said, in one line.
+        message: String,
+    },
+    /// It named a path that is not text.
+    #[error("git names a path that is not UTF-8: {0}")]
+    Path(String),
+}
+
+impl Git {
+    /// Git at a root; `None` where git is missing, the root is in no work tree, or git does not trust it.
+    pub(crate) fn open(root: &Path) -> Option<Self> {
+        let program = find_program()?;
+        let root = std::fs::canonicalize(root).ok()?;
+        let mut git = Self {
+            program,
+            root,
+            top_level: PathBuf::new(),
+            git_dir: PathBuf::new(),
+            prefix: String::new(),
+        };
+        let asked = ["--show-toplevel", "--absolute-git-dir", "--show-prefix"];
+        let answer = git.run("rev-parse", asked.map(OsStr::new), LIMIT).ok()?;
+        let answer = String::from_utf8(answer).ok()?;
+        let [top_level, git_dir, prefix] = answer
+            .strip_suffix('\n')?
+            .split('\n')
+            .collect::<Vec<_>>()
+            .try_into()
+            .ok()?;
+        git.top_level = PathBuf::from(top_level);
+        git.git_dir = PathBuf::from(git_dir);
+        git.prefix = prefix.to_owned();
+        Some(git)
+    }
+
+    /// The top of the work tree.
+    pub(crate) fn top_level(&self) -> &Path {
+        &self.top_level
+    }
+
+    /// The folder where git keeps this work tree's state; of a linked work tree its own.
+    pub(crate) fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// The commit that is checked out; `None` before the first.
+    pub(crate) fn head(&self) -> Result<Option<String>, GitError> {
+        let asked = ["--verify", "--quiet", "HEAD^{commit}"];
+        match self.run("rev-parse", asked.map(OsStr::new), LIMIT) {
+            Ok(id) => Ok(Some(String::from_utf8_lossy(&id).trim().to_owned())),
+            Err(GitError::Failed { message, .. }) if message.is_empty() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Those of the paths (of a folder: the files in it) that differ from the last commit, in the index or on
+    /// disk, untracked and ignored ones included; sorted.
+    pub(crate) fn uncommitted(&self, paths: &[RepoPath]) -> Result<Vec<RepoPath>, GitError> {
+        let mut changed: Vec<_> = self.status(paths)?.into_iter().map(|(_, path)| path).collect();
+        changed.sort();
+        changed.dedup();
+        Ok(changed)
+    }
+
+    /// Makes one commit of the present contents of these paths, removals included, and gives its id.
+    ///
+    /// What else is staged stays staged and is not part of it. Errors: nothing to commit, no identity, a merge
+    /// under way; new files are then untracked again.
+    pub(crate) fn commit(&self, paths: &[RepoPath], message: &str) -> Result<String, GitError> {
+        let status = self.status(paths)?;
+        let of = |wanted: fn(Mark) -> bool| {
+            status
+                .iter()
+                .filter(move |(mark, _)| wanted(*mark))
+                .map(|(_, path)| path.clone())
+                .collect::<Vec<_>>()
+        };
+        let (new, all) = (of(|mark| mark == Mark::Untracked), of(|_| true));
+        if all.is_empty() {
+            return Err(GitError::Failed {
+                action: "commit".into(),
+                message: "nothing to commit".into(),
+            });
+        }
+        if !new.is_empty() {
+            self.on_paths("add", &["--intent-to-add", "--force"], &new, LIMIT)?;
+        }
+        let message = format!("--message={message}");
+        let options = ["--only", "--quiet", "--cleanup=whitespace", message.as_str()];
+        if let Err(error) = self.on_paths("commit", &options, &all, COMMIT_LIMIT) {
+            if !new.is_empty() {
+                // The first error is the one to tell.
+                let _ = self.on_paths(
+                    "rm",
+                    &["--cached", "--quiet", "--force", "--ignore-unmatch"],
+                    &new,
+                    LIMIT,
+                );
+            }
+            return Err(error);
+        }
+        let no_commit = || GitError::Failed {
+            action: "commit".into(),
+            message: "there is no commit".into(),
+        };
+        self.head()?.ok_or_else(no_commit)
+    }
+
+    fn status(&self, paths: &[RepoPath]) -> Result<Vec<(Mark, RepoPath)>, GitError> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let options = [
+            "--porcelain=v2",
+            "-z",
+            "--untracked-files=all",
+            "--ignored=traditional",
+            "--no-renames",
+            "--ignore-submodules=all",
+        ];
+        let answer = self.on_paths("status", &options, paths, LIMIT)?;
+        parse_status(&answer, &self.prefix)
+    }
+
+    fn on_paths(
+        &self,
+        action: &str,
+        options: &[&str],
+        paths: &[RepoPath],
+        limit: Duration,
+    ) -> Result<Vec<u8>, GitError> {
+        let paths = paths.iter().map(|path| match path.as_str() {
+            "" => ".",
+            path => path,
+        });
+        let arguments = options.iter().copied().chain(["--"]).chain(paths);
+        self.run(action, arguments.map(OsStr::new), limit)
+    }
+
+    fn run<'a>(
+        &self,
+        action: &str,
+        arguments: impl IntoIterator<Item = &'a OsStr>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, GitError> {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("GIT_") && !IDENTITY.iter().any(|kept| name == *kept) {
+                command.env_remove(name);
+            }
+        }
+        command.envs([
+            ("LC_ALL", "C"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_OPTIONAL_LOCKS", "0"),
+        ]);
+        for setting in [
+            "core.fsmonitor=false",
+            "core.hooksPath=/dev/null",
+            "core.quotepath=false",
+            "gc.auto=0",
+            "maintenance.auto=false",
+        ] {
+            command.args(["-c", setting]);
+        }
+        command
+            .args(["--literal-pathspecs", "--no-pager", action])
+            .args(arguments)
+            .current_dir(&self.root);
+        let failed = |source| GitError::Run {
+            program: self.program.display().to_string(),
+            source,
+        };
+        let finished = run_within(command, limit).map_err(failed)?;
+        let Some(Finished {
+            status,
+            stdout,
+            stderr,
+        }) = finished
+        else {
+            return Err(GitError::Time {
+                action: action.to_owned(),
+                seconds: limit.as_secs(),
+            });
+        };
+        if status.success() {
+            return Ok(stdout);
+        }
+        let message = String::from_utf8_lossy(&stderr);
+        let message = message
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ");
+        Err(GitError::Failed {
+            action: action.to_owned(),
+            message,
+        })
+    }
+}
+
+/// What git says of a path that is not as in the last commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Tracked,
+    /// Untracked or ignored.
+    Untracked,
+}
+
+/// Reads `git status --porcelain=v2 -z`. Source: git-status(1), "Porcelain Format Version 2".
+fn parse_status(answer: &[u8], prefix: &str) -> Result<Vec<(Mark, RepoPath)>, GitError> {
+    let mut found = Vec::new();
+    let mut records = answer
+        .split(|byte| *byte == 0)
+        .filter(|record| !record.is_empty());
+    while let Some(record) = records.next() {
+        let lossy = || GitError::Path(String::from_utf8_lossy(record).into_owned());
+        let record = std::str::from_utf8(record).map_err(|_| lossy())?;
+        let (mark, field_count) = match record.as_bytes()[0] {
+            b'1' => (Mark::Tracked, 9),
+            b'2' => (Mark::Tracked, 10),
+            b'u' => (Mark::Tracked, 11),
+            b'?' | b'!' => (Mark::Untracked, 2),
+            _ => continue,
+        };
+        let mut paths = vec![record.splitn(field_count, ' ').last().unwrap_or_default()];
+        if record.starts_with('2') {
+            let origin = records.next().map(std::str::from_utf8);
+            paths.push(origin.and_then(Result::ok).ok_or_else(lossy)?);
+        }
+        for path in paths {
+            // A path above the root is none of ours.
+            let Some(path) = path.strip_prefix(prefix) else {
+                continue;
+            };
+            let path = path.strip_suffix('/').unwrap_or(path);
+            found.push((mark, RepoPath::new(path).map_err(|_| lossy())?));
+        }
+    }
+    Ok(found)
+}
+
+/// The first git on `PATH`, in a folder named by an absolute path.
+fn find_program() -> Option<PathBuf> {
+    let name = format!("git{}", std::env::consts::EXE_SUFFIX);
+    let paths: OsString = std::env::var_os("PATH")?;
+    let candidates = std::env::split_paths(&paths).filter(|folder| folder.is_absolute());
+    candidates
+        .map(|folder| folder.join(&name))
+        .find(|program| is_executable(program))
+}
+
+fn is_executable(program: &Path) -> bool {
+    #[cfg(unix)]
+    let may_run = rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok();
+    #[cfg(not(unix))]
+    let may_run = true;
+    may_run && program.is_file()
+}
+
+struct Finished {
+    status: ExitStatus,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+/// Runs a program with nothing to read; `None` if it did not end in time and was ended.
+fn run_within(mut command: Command, limit: Duration) -> io::Result<Option<Finished>> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let begin = Instant::now();
+    let mut child = command.spawn()?;
+    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+    let Some(status) = wait(&mut child, begin, limit)? else {
+        return Ok(None);
+    };
+    let join = |thread: JoinHandle<io::Result<Vec<u8>>>| match thread.join() {
+        Ok(read) => read,
+        Err(_) => Err(io::Error::other("the output could not be read")),
+    };
+    Ok(Some(Finished {
+        status,
+        stdout: join(stdout)?,
+        stderr: join(stderr)?,
+    }))
+}
+
+fn wait(child: &mut Child, begin: Instant, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if begin.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<io::Result<Vec<u8>>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            stream.read_to_end(&mut bytes)?;
+        }
+        Ok(bytes)
+    })
+}
