@@ -374,3 +374,216 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<io::Result<
         Ok(bytes)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::scratch::{Scratch, path};
+
+    /// Git as a user runs it, with an identity.
+    fn git(scratch: &Scratch, arguments: &[&str]) -> String {
+        let mut command = Command::new("git");
+        command.args([
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@example.org",
+            "-c",
+            "init.defaultBranch=main",
+        ]);
+        let output = command
+            .args(arguments)
+            .current_dir(scratch.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn repository(files: &[(&str, &str)]) -> Scratch {
+        let scratch = Scratch::with(files);
+        git(&scratch, &["init", "--quiet"]);
+        git(&scratch, &["config", "user.name", "A"]);
+        git(&scratch, &["config", "user.email", "a@example.org"]);
+        if !files.is_empty() {
+            git(&scratch, &["add", "-A"]);
+            git(&scratch, &["commit", "--quiet", "-m", "first"]);
+        }
+        scratch
+    }
+
+    #[test]
+    fn outside_a_work_tree_there_is_no_git() {
+        let scratch = Scratch::new();
+        assert!(Git::open(scratch.path()).is_none());
+        assert!(Git::open(&scratch.path().join("none")).is_none());
+        let bare = Scratch::new();
+        git(&bare, &["init", "--quiet", "--bare"]);
+        assert!(Git::open(bare.path()).is_none());
+    }
+
+    #[test]
+    fn before_the_first_commit_everything_is_uncommitted() {
+        let scratch = repository(&[]);
+        scratch.put("a", "1");
+        let opened = Git::open(scratch.path()).unwrap();
+        assert_eq!(opened.head().unwrap(), None);
+        assert_eq!(
+            opened.uncommitted(&[path("a"), path("none")]).unwrap(),
+            [path("a")]
+        );
+        let id = opened.commit(&[path("a")], "first").unwrap();
+        assert_eq!(opened.head().unwrap(), Some(id));
+    }
+
+    #[test]
+    fn places_are_right_in_a_folder_and_in_a_linked_work_tree() {
+        let scratch = repository(&[("app/gap/gap.yaml", "1")]);
+        let opened = Git::open(&scratch.path().join("app")).unwrap();
+        assert_eq!(
+            (opened.top_level(), opened.git_dir()),
+            (scratch.path(), scratch.path().join(".git").as_path())
+        );
+        scratch.put("app/gap/gap.yaml", "2");
+        assert_eq!(
+            opened.uncommitted(&[path("gap/gap.yaml")]).unwrap(),
+            [path("gap/gap.yaml")]
+        );
+        assert_eq!(
+            opened.uncommitted(&[RepoPath::root()]).unwrap(),
+            [path("gap/gap.yaml")]
+        );
+        git(&scratch, &["worktree", "add", "--quiet", "linked"]);
+        let linked = Git::open(&scratch.path().join("linked/app")).unwrap();
+        assert_eq!(linked.top_level(), scratch.path().join("linked"));
+        assert_eq!(linked.git_dir(), scratch.path().join(".git/worktrees/linked"));
+    }
+
+    #[test]
+    fn every_kind_of_difference_is_uncommitted() {
+        let scratch = repository(&[
+            ("same", ""),
+            ("edited", ""),
+            ("staged", ""),
+            ("gone", ""),
+            (".gitignore", "ignored\n"),
+        ]);
+        for name in ["edited", "staged", "new folder/ü \"new\"", "ignored"] {
+            scratch.put(name, "new");
+        }
+        git(&scratch, &["add", "staged"]);
+        std::fs::remove_file(scratch.path().join("gone")).unwrap();
+        let asked = [
+            "same",
+            "edited",
+            "staged",
+            "gone",
+            "new folder/ü \"new\"",
+            "ignored",
+            "*",
+        ]
+        .map(path);
+        let expected = ["edited", "gone", "ignored", "new folder/ü \"new\"", "staged"].map(path);
+        assert_eq!(
+            Git::open(scratch.path()).unwrap().uncommitted(&asked).unwrap(),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_commit_holds_exactly_its_paths() {
+        let scratch = repository(&[
+            ("edit", "1"),
+            ("remove", "1"),
+            ("staged", "1"),
+            ("other", "1"),
+            (".gitignore", "new\n"),
+        ]);
+        for (name, text) in [("edit", "2"), ("new", "2"), ("staged", "2"), ("other", "2")] {
+            scratch.put(name, text);
+        }
+        std::fs::remove_file(scratch.path().join("remove")).unwrap();
+        git(&scratch, &["add", "staged"]);
+        let opened = Git::open(scratch.path()).unwrap();
+        let id = opened
+            .commit(
+                &["edit", "remove", "new"].map(path),
+                "canary: step\n\n# not a comment\n",
+            )
+            .unwrap();
+        assert_eq!(
+            git(&scratch, &["show", "--format=%B", "--name-status", &id]),
+            "canary: step\n\n# not a comment\n\n\nM\tedit\nA\tnew\nD\tremove\n"
+        );
+        assert_eq!(git(&scratch, &["status", "--porcelain"]), " M other\nM  staged\n");
+        assert!(
+            opened
+                .commit(&[path("edit")], "again")
+                .unwrap_err()
+                .to_string()
+                .contains("nothing to commit")
+        );
+    }
+
+    #[test]
+    fn a_commit_that_fails_leaves_the_index_alone() {
+        let scratch = repository(&[("edit", "1")]);
+        scratch.put("edit", "2");
+        scratch.put("new", "2");
+        git(&scratch, &["config", "commit.gpgSign", "true"]);
+        git(&scratch, &["config", "gpg.program", "/nonexistent"]);
+        let error = Git::open(scratch.path())
+            .unwrap()
+            .commit(&["edit", "new"].map(path), "x")
+            .unwrap_err();
+        assert!(
+            matches!(&error, GitError::Failed { action, .. } if action == "commit"),
+            "{error}"
+        );
+        assert_eq!(git(&scratch, &["status", "--porcelain"]), " M edit\n?? new\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn programs_named_in_the_repository_are_not_run() {
+        use std::os::unix::fs::PermissionsExt;
+        let scratch = repository(&[("a", "1")]);
+        let marker = scratch.path().join("marker");
+        let script = format!("#!/bin/sh\ntouch '{}'\n", marker.display());
+        for name in [
+            ".git/hooks/pre-commit",
+            ".git/hooks/commit-msg",
+            ".git/hooks/post-commit",
+            "monitor",
+        ] {
+            scratch.put(name, &script);
+            std::fs::set_permissions(scratch.path().join(name), PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        git(
+            &scratch,
+            &[
+                "config",
+                "core.fsmonitor",
+                scratch.path().join("monitor").to_str().unwrap(),
+            ],
+        );
+        scratch.put("a", "2");
+        let opened = Git::open(scratch.path()).unwrap();
+        assert_eq!(opened.uncommitted(&[path("a")]).unwrap(), [path("a")]);
+        opened.commit(&[path("a")], "x").unwrap();
+        assert!(!marker.exists());
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_ended() {
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        let begin = Instant::now();
+        assert!(run_within(command, Duration::from_millis(50)).unwrap().is_none());
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+}

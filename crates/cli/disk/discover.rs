@@ -69,3 +69,68 @@ fn is_entered(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
     entry.depth() == 0 || !(entry.file_type().is_dir() && is_skipped(&name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::scratch::{Scratch, path};
+
+    #[test]
+    fn the_root_is_the_nearest_marked_folder() {
+        let scratch = Scratch::with(&[
+            (".tidegate/config.yaml", ""),
+            ("repo/.git/HEAD", ""),
+            ("repo/team/.tidegate/config.yaml", ""),
+            ("repo/team/app/gap/gap.yaml", ""),
+            ("repo/other/x", ""),
+            ("tree/.git", "gitdir: elsewhere"),
+            ("tree/a/x", ""),
+            ("bare/a/x", ""),
+        ]);
+        let at = |name: &str| scratch.path().join(name);
+        let found = |start: &str, stop: Option<&str>| find_root(&at(start), stop.map(at).as_deref()).unwrap();
+        assert_eq!(found("repo/team/app/gap", None), at("repo/team"));
+        assert_eq!(
+            found("repo/other", None),
+            at("repo"),
+            "not the one above the work tree"
+        );
+        assert_eq!(
+            found("tree/a", None),
+            at("tree"),
+            "a linked work tree has a file there"
+        );
+        assert_eq!(found("bare/a", None), scratch.path());
+        assert_eq!(
+            found("bare/a", Some("bare")),
+            at("bare/a"),
+            "nothing is marked up to the given root"
+        );
+        assert_eq!(
+            found("repo/team/app/gap", Some("repo/team/app")),
+            at("repo/team/app/gap")
+        );
+        assert!(find_root(&at("none"), None).is_err());
+    }
+
+    #[test]
+    fn applications_are_found_in_order() {
+        let scratch = Scratch::with(&[
+            ("z/gap/gap.yaml", ""),
+            ("a/b/gap/gap.yaml", ""),
+            ("gap/gap.yaml", ""),
+            ("not/gap/gap.yml", ""),
+            ("not/gap.yaml", ""),
+            (".hidden/gap/gap.yaml", ""),
+            ("a/.git/gap/gap.yaml", ""),
+            ("a/target/gap/gap.yaml", ""),
+            ("a/node_modules/x/gap/gap.yaml", ""),
+        ]);
+        assert_eq!(
+            discover(scratch.path(), &RepoPath::root()).unwrap(),
+            [RepoPath::root(), path("a/b"), path("z")]
+        );
+        assert_eq!(discover(scratch.path(), &path("a")).unwrap(), [path("a/b")]);
+        assert!(discover(scratch.path(), &path("none")).is_err());
+    }
+}

@@ -3,6 +3,8 @@
 //! Reading ([`DiskRepo`]) follows links inside the root and never opens anything outside it; writing
 //! ([`write()`]) goes through no link at all. What a file is for is not known here.
 
+#[cfg(test)]
+mod behaviour;
 mod discover;
 #[cfg(test)]
 mod faults;

@@ -256,3 +256,172 @@ fn decode(path: &RepoPath, content: Vec<u8>) -> Result<String, ReadError> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::scratch::{Scratch, path};
+
+    fn reason(result: Result<Option<String>, ReadError>) -> String {
+        match result {
+            Err(ReadError::Refused { reason, .. }) => reason,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn files_are_read_and_missing_ones_are_none() {
+        let scratch = Scratch::with(&[("gap/gap.yaml", "a: 1\n"), ("gap/x/y", ""), ("b", ""), ("a", "")]);
+        let repo = DiskRepo::new(scratch.path());
+        assert_eq!(repo.read(&path("gap/gap.yaml")).unwrap(), Some("a: 1\n".into()));
+        for missing in ["none", "none/none", "a/below-a-file"] {
+            assert_eq!(repo.read(&path(missing)).unwrap(), None, "{missing}");
+        }
+        assert_eq!(repo.list(&RepoPath::root()).unwrap(), [path("a"), path("b")]);
+        assert_eq!(repo.list(&path("gap")).unwrap(), [path("gap/gap.yaml")]);
+        assert_eq!(repo.list(&path("none")).unwrap(), []);
+        assert_eq!(
+            reason(repo.read(&path("gap"))),
+            "a folder, where a file is needed"
+        );
+    }
+
+    #[test]
+    fn a_file_is_read_once() {
+        let scratch = Scratch::with(&[("a", "1")]);
+        let repo = DiskRepo::new(scratch.path());
+        assert_eq!(repo.read(&path("a")).unwrap(), Some("1".into()));
+        scratch.put("a", "2");
+        assert_eq!(repo.read(&path("a")).unwrap(), Some("1".into()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_inside_and_refused_outside() {
+        let outside = Scratch::with(&[("secret", "outside")]);
+        let scratch = Scratch::with(&[("real/file", "inside"), ("real/sub/x", "x")]);
+        let repo = DiskRepo::new(scratch.path());
+        let out = outside.path().to_str().unwrap();
+        let name = scratch.path().file_name().unwrap().to_str().unwrap();
+        let beside = outside.path().file_name().unwrap().to_str().unwrap();
+        let inside = scratch.path().join("real/file");
+        let links = [
+            ("to-file", "real/file"),
+            ("to-folder", "./real/sub/../../real"),
+            ("deep/chain", "../to-folder/file"),
+            ("absolute", &format!("{out}/secret")),
+            ("folder-out", &format!("../{beside}")),
+            ("out-and-back", &format!("../{name}/real/file")),
+            ("absolute-inside", inside.to_str().unwrap()),
+            ("loop-a", "loop-b"),
+            ("loop-b", "loop-a"),
+            ("dangling", "nothing"),
+            ("below-file", "real/file/x"),
+        ];
+        links.iter().for_each(|(link, target)| scratch.link(link, target));
+        for inside in ["to-file", "to-folder/file", "deep/chain"] {
+            assert_eq!(
+                repo.read(&path(inside)).unwrap(),
+                Some("inside".into()),
+                "{inside}"
+            );
+        }
+        for refused in ["absolute", "folder-out/secret", "out-and-back", "absolute-inside"] {
+            assert!(
+                reason(repo.read(&path(refused))).contains("leads out"),
+                "{refused}"
+            );
+        }
+        assert!(reason(repo.read(&path("loop-a"))).contains("circle"));
+        assert!(reason(repo.read(&path("dangling"))).contains("does not exist"));
+        // The link is fine; the file asked for below it is just not there.
+        assert_eq!(repo.read(&path("to-folder/none")).unwrap(), None);
+        let names: Vec<_> = repo
+            .list(&RepoPath::root())
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let expected = [
+            "absolute",
+            "absolute-inside",
+            "below-file",
+            "dangling",
+            "folder-out",
+            "loop-a",
+            "loop-b",
+            "out-and-back",
+            "to-file",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_devices_are_refused_at_once() {
+        let scratch = Scratch::new();
+        let made = std::process::Command::new("mkfifo")
+            .arg(scratch.path().join("pipe"))
+            .status()
+            .unwrap();
+        assert!(made.success());
+        let repo = DiskRepo::new(scratch.path());
+        assert!(reason(repo.read(&path("pipe"))).contains("pipe"));
+        assert!(reason(DiskRepo::new("/dev").read(&path("zero"))).contains("device"));
+    }
+
+    #[test]
+    fn limits_are_checked_before_reading() {
+        let scratch = Scratch::with(&[("small", "x")]);
+        let large = std::fs::File::create(scratch.path().join("large")).unwrap();
+        large.set_len(FILE_LIMIT + 1).unwrap();
+        let repo = DiskRepo::new(scratch.path());
+        let error = repo.read(&path("large")).unwrap_err();
+        assert!(
+            matches!(error, ReadError::TooLarge { bytes, limit, .. } if bytes == limit + 1),
+            "{error:?}"
+        );
+        repo.seen.borrow_mut().bytes = RUN_LIMIT;
+        assert!(matches!(repo.read(&path("small")), Err(ReadError::Io { .. })));
+        large.set_len(FILE_LIMIT).unwrap();
+        assert_eq!(
+            DiskRepo::new(scratch.path())
+                .read(&path("large"))
+                .unwrap()
+                .map(|text| text.len() as u64),
+            Some(FILE_LIMIT)
+        );
+    }
+
+    #[test]
+    fn text_in_another_encoding_is_named() {
+        let scratch = Scratch::new();
+        scratch.put("latin", b"a\nb\nna\xefve\n");
+        scratch.put("wide", b"\xff\xfea\0");
+        let repo = DiskRepo::new(scratch.path());
+        let error = repo.read(&path("latin")).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ReadError::NotUtf8 {
+                    line: 3,
+                    looks_like: None,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        let error = repo.read(&path("wide")).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ReadError::NotUtf8 {
+                    line: 1,
+                    looks_like: Some("UTF-16"),
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+    }
+}

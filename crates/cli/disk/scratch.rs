@@ -63,6 +63,7 @@ impl Scratch {
                 .to_owned();
             match entry.file_type().is_dir() {
                 true => (path + "/", String::new()),
+                false if entry.path_is_symlink() => (path, "a link".to_owned()),
                 false => (
                     path,
                     String::from_utf8_lossy(&fs::read(entry.path()).unwrap()).into_owned(),

@@ -72,7 +72,7 @@ pub(crate) enum WriteError {
         /// The journal it is finished from.
         journal: String,
         /// What went wrong.
-        source: Box<WriteError>,
+        source: Box<Self>,
     },
 }
 

@@ -244,7 +244,14 @@ impl Source {
         if is_hidden || end - start > LONGEST_LINE {
             return None;
         }
+        // Neither is part of the line; a byte order mark is not counted in columns either.
+        let start = if start == 0 && text.starts_with('\u{feff}') {
+            '\u{feff}'.len_utf8()
+        } else {
+            start
+        };
         let line = text[start..end].trim_end_matches('\r');
+        let span = span.start.max(start)..span.end.max(start);
         let from = (span.start - start).min(line.len());
         let to = (span.end.min(end) - start).clamp(from, line.len());
         let (before, meant, after) = (show(&line[..from]), show(&line[from..to]), show(&line[to..]));
@@ -264,4 +271,150 @@ fn show(text: &str) -> String {
         char => char,
     };
     text.chars().map(replace).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_core::diagnostic::Code;
+    use tidegate_yaml::Position;
+
+    use super::*;
+    use crate::disk::scratch::path;
+
+    fn show_all(diagnostics: &[Diagnostic], files: &[(&str, &str)]) -> String {
+        let text_of = |wanted: &RepoPath| {
+            files
+                .iter()
+                .find(|(name, _)| *name == wanted.as_str())
+                .map(|(_, text)| (*text).to_owned())
+        };
+        render(diagnostics, &text_of, Color::Never) + &render_lines(diagnostics, &text_of)
+    }
+
+    fn weight_at(file: &str) -> Diagnostic {
+        Diagnostic::error(Code::InvalidValue, "weights add up to 110 percent").at(Location::value(
+            &path(file),
+            0,
+            &["spec", "weight"],
+        ))
+    }
+
+    #[test]
+    fn a_diagnostic_shows_its_lines_and_what_to_do() {
+        let diagnostic = weight_at("gap/patch.yaml")
+            .related(
+                Location::key(&path("gap/gap.yaml"), 0, &["steps"]),
+                "the steps are set here",
+            )
+            .hint("write `weight: 90`")
+            .hint("or leave the weight out");
+        let files = [
+            (
+                "gap/patch.yaml",
+                "kind: VirtualService\nspec:\n  weight: 110 # too much\n",
+            ),
+            ("gap/gap.yaml", "steps: [1]\n"),
+        ];
+        let expected = "\
+error[invalid-value]: weights add up to 110 percent
+ --> gap/patch.yaml:3:11
+  |
+3 |   weight: 110 # too much
+  |           ^^^
+  |
+ ::: gap/gap.yaml:1:1
+  |
+1 | steps: [1]
+  | ----- the steps are set here
+  |
+  = help: write `weight: 90`
+  = help: or leave the weight out
+
+gap/patch.yaml:3:11: error[invalid-value]: weights add up to 110 percent
+";
+        assert_eq!(show_all(&[diagnostic], &files), expected);
+    }
+
+    #[test]
+    fn lines_of_secrets_are_not_quoted() {
+        let shown = show_all(
+            &[weight_at("x")],
+            &[("x", "kind: Secret\nspec:\n  weight: hunter2\n")],
+        );
+        assert!(shown.contains("x:3:11") && !shown.contains("hunter2"), "{shown}");
+        let broken = Location {
+            file: path("x"),
+            place: Place::Position(Position { line: 2, column: 7 }),
+        };
+        let broken = [Diagnostic::error(Code::InvalidYaml, "no value").at(broken)];
+        let shown = show_all(&broken, &[("x", "kind: Secret\ndata: {hunter2\n")]);
+        assert!(shown.contains("x:2:7") && !shown.contains("hunter2"), "{shown}");
+        let shown = show_all(&broken, &[("x", "name: orders\nnodes: {web\n")]);
+        assert!(shown.contains("2 | nodes: {web"), "{shown}");
+    }
+
+    #[test]
+    fn nothing_from_the_input_steers_the_terminal() {
+        let diagnostic = Diagnostic::warning(Code::UnknownKey, "key \u{1b}[31mred\nerror: forged")
+            .at(Location::value(&path("a\u{202e}b"), 0, &["a"]))
+            .hint("remove \u{9b}it");
+        let shown = show_all(
+            &[diagnostic],
+            &[("a\u{202e}b", "\u{feff}a: 'x\u{85}\u{200f}\u{2066}y'\n")],
+        );
+        let hostile: String = shown
+            .chars()
+            .filter(|char| *char != '\n' && is_hostile(*char))
+            .collect();
+        assert_eq!(hostile, "", "{shown}");
+        assert!(!shown.lines().any(|line| line.starts_with("error")), "{shown}");
+        assert!(shown.contains(":1:4") && shown.contains("1 | a: 'x"), "{shown}");
+    }
+
+    #[test]
+    fn places_that_cannot_be_shown_are_still_named() {
+        let cases = [
+            (weight_at("missing.yaml"), "--> missing.yaml\n"),
+            (weight_at("broken.yaml"), "--> broken.yaml\n"),
+            (
+                Diagnostic::note(Code::NoRelease, "x").at(Location::file(&path("a.yaml"))),
+                "--> a.yaml\n",
+            ),
+            (
+                Diagnostic::error(Code::InvalidYaml, "x").at(Location {
+                    file: path("a.yaml"),
+                    place: Place::Position(Position { line: 99, column: 3 }),
+                }),
+                "--> a.yaml:99:3\n",
+            ),
+        ];
+        for (diagnostic, expected) in cases {
+            let shown = show_all(&[diagnostic], &[("broken.yaml", "a: {\n"), ("a.yaml", "a: 1\n")]);
+            assert!(shown.contains(expected), "{shown}");
+        }
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_place() {
+        let text = format!(
+            "spec: {{a: {}, weight: 110, b: {}}}\n",
+            "x".repeat(1000),
+            "y".repeat(1000)
+        );
+        let shown = show_all(&[weight_at("x")], &[("x", &text)]);
+        assert!(
+            shown.contains("weight: 110") && shown.lines().all(|line| line.len() < 200),
+            "{shown}"
+        );
+        let huge = format!("spec: {{a: {}, weight: 110}}\n", "x".repeat(1 << 20));
+        assert!(show_all(&[weight_at("x")], &[("x", &huge)]).len() < 1000);
+    }
+
+    #[test]
+    fn a_value_of_many_lines_is_shown_by_its_first() {
+        let diagnostic =
+            Diagnostic::error(Code::WrongType, "x").at(Location::value(&path("x"), 0, &["spec"]));
+        let shown = show_all(&[diagnostic], &[("x", "spec:\r\n  a: 1\r\n  b: 2\r\n")]);
+        assert!(shown.contains("2 |   a: 1\n  |   ^^^^\n"), "{shown}");
+    }
 }

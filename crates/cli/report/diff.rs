@@ -250,20 +250,169 @@ fn is_touched(hidden: &[Range<usize>], line: &Range<usize>) -> bool {
         .any(|hidden| hidden.start < line.end && line.start < hidden.end)
 }
 
-/// A line of a Secret: its mark and, where it has one, its key stay.
+/// A line of a Secret, of which nothing is shown: a key may be a line of a value in a block scalar.
 fn masked(line: &str) -> String {
-    let is_key = |key: &str| {
-        !key.is_empty()
-            && key
-                .chars()
-                .all(|char| char.is_ascii_alphanumeric() || "-_./".contains(char))
-    };
     let (mark, text) = line.split_at(line.len().min(1));
-    let indent = &text[..text.len() - text.trim_start_matches(' ').len()];
-    match text.trim_start_matches(' ').split_once(':') {
-        Some((key, rest)) if is_key(key) && (rest.trim().is_empty()) => format!("{mark}{indent}{key}:"),
-        Some((key, rest)) if is_key(key) && rest.starts_with(' ') => format!("{mark}{indent}{key}: {MASK}"),
-        _ if text.trim().is_empty() => mark.to_owned(),
-        _ => format!("{mark}{indent}{MASK}"),
+    match text.trim_ascii() {
+        "" => mark.to_owned(),
+        text if text.starts_with("---") => format!("{mark}---"),
+        _ => format!("{mark}{MASK}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::disk::scratch::{Scratch, changes};
+
+    /// Applies the patch with git to the tree before, and compares with the tree after.
+    fn check(files: &[(&str, Option<&str>, Option<&str>)]) {
+        let (before, after) = (Scratch::new(), Scratch::new());
+        for (path, old, new) in files {
+            old.iter().for_each(|text| before.put(path, text));
+            new.iter().for_each(|text| after.put(path, text));
+        }
+        let patch = patch(&changes(files));
+        let file = Scratch::with(&[("patch", &patch)]);
+        let mut git = Command::new("git");
+        // As with the shipped configuration of git, whatever the machine's says.
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CEILING_DIRECTORIES", before.path().parent().unwrap());
+        git.args(["apply", "--whitespace=nowarn"])
+            .arg(file.path().join("patch"))
+            .current_dir(before.path());
+        let output = git.output().unwrap();
+        if patch.is_empty() {
+            return assert_eq!(before.tree(), after.tree());
+        }
+        assert!(
+            output.status.success(),
+            "{}\n{patch}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert_eq!(before.tree(), after.tree(), "{patch}");
+    }
+
+    /// Lines that repeat, so that texts share some, with every kind of end.
+    fn text() -> impl Strategy<Value = String> {
+        let line = prop::sample::select(vec![
+            "a: 1",
+            "b: 2",
+            "  - c",
+            "",
+            "\\ No newline",
+            "--- x",
+            "ü\rx",
+            "\t",
+            "@@ -1 +1 @@",
+        ]);
+        let end = prop::sample::select(vec!["\n", "\n", "\n", "\r\n"]);
+        let lines = prop::collection::vec((line, end), 0..24);
+        (lines, any::<bool>()).prop_map(|(lines, is_ended)| {
+            let text: String = lines.iter().map(|(line, end)| format!("{line}{end}")).collect();
+            if is_ended {
+                text
+            } else {
+                text.trim_end_matches('\n').to_owned()
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn git_applies_the_patch_byte_for_byte(
+            one in (prop::option::of(text()), prop::option::of(text())),
+            two in (text(), text()),
+        ) {
+            check(&[("gap/a b.yaml", one.0.as_deref(), one.1.as_deref()), ("z", Some(&two.0), Some(&two.1))]);
+        }
+    }
+
+    #[test]
+    fn unusual_names_and_empty_files_apply() {
+        for name in [
+            "plain",
+            "with blank",
+            "ümlaut",
+            "quo\"te",
+            "back\\slash",
+            "a\nb",
+            "tab\t",
+            "bidi\u{202e}x",
+            "dir/é f",
+        ] {
+            check(&[(name, Some("a\n"), Some("b\n"))]);
+            check(&[(name, None, Some("b"))]);
+            check(&[(name, Some("a\n"), None)]);
+            check(&[(name, None, Some(""))]);
+            check(&[(name, Some(""), None)]);
+            check(&[(name, Some(""), Some("a\r\n"))]);
+        }
+    }
+
+    #[test]
+    fn a_patch_looks_as_git_prints_it() {
+        let files = [
+            ("gap/a.yaml", Some("a\nb\nc\nd\ne\n"), Some("a\nb\nc\nd\nE")),
+            ("gap/b.yaml", None, Some("x\n")),
+            ("gap/c.yaml", Some("y\n"), None),
+        ];
+        let expected = "\
+diff --git a/gap/a.yaml b/gap/a.yaml
+--- a/gap/a.yaml
++++ b/gap/a.yaml
+@@ -2,4 +2,4 @@
+ b
+ c
+ d
+-e
++E
+\\ No newline at end of file
+diff --git a/gap/b.yaml b/gap/b.yaml
+new file mode 100644
+--- /dev/null
++++ b/gap/b.yaml
+@@ -0,0 +1 @@
++x
+diff --git a/gap/c.yaml b/gap/c.yaml
+deleted file mode 100644
+--- a/gap/c.yaml
++++ /dev/null
+@@ -1 +0,0 @@
+-y
+";
+        assert_eq!(patch(&changes(&files)), expected);
+        assert_eq!(render(&changes(&files), Color::Never), expected);
+    }
+
+    #[test]
+    fn what_people_see_has_no_secrets_and_no_terminal_sequences() {
+        let old = "kind: Secret\nstringData:\n  a: |\n    s3cr3t: 1\n---\nkind: Service\nname: a\n";
+        let new = old.replace("s3cr3t: 1", "s3cr3t: 2");
+        let files = [
+            ("x.yaml", Some(old), Some(new.as_str())),
+            ("y", Some("name: a\n"), Some("name: \u{1b}[31mb\n")),
+        ];
+        let shown = render(&changes(&files), Color::Never);
+        assert!(!shown.contains("s3cr3t") && !shown.contains('\u{1b}'), "{shown}");
+        assert!(
+            shown.contains("-<masked>\n+<masked>\n") && shown.contains("+name: \u{fffd}[31mb\n"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn colours_mark_what_changes() {
+        let shown = render(&changes(&[("x", Some("a\n"), Some("b\n"))]), Color::Always);
+        assert!(
+            shown.contains("\u{1b}[31m-a\u{1b}[0m\n\u{1b}[32m+b\u{1b}[0m\n"),
+            "{shown:?}"
+        );
     }
 }

@@ -3,52 +3,34 @@
 use std::ops::Range;
 
 use serde_json::Value;
-use tidegate_yaml::Stream;
+use tidegate_yaml::{Document, Stream};
 
 /// The bytes of a file's text that must not be quoted.
 ///
-/// Each document that is a Secret, or holds one, counts as a whole. A file that does not parse counts as a
-/// whole if it might hold one: its kind may be just what is broken.
+/// Each document that is a Secret, holds one, or might be one counts as a whole, its comments included. A file
+/// that does not parse counts as a whole if it might hold one: its kind may be just what is broken.
 pub(crate) fn hidden(text: &str, stream: Option<&Stream>) -> Vec<Range<usize>> {
     let whole = 0..text.len() + 1;
-    let Some(stream) = stream else {
-        return if might_hold_secret(text) {
-            vec![whole]
-        } else {
-            Vec::new()
-        };
-    };
-    let is_secret: Vec<bool> = stream
-        .documents()
-        .iter()
-        .map(|document| holds_secret(document.value()))
-        .collect();
-    if !is_secret.contains(&true) {
-        return Vec::new();
+    match stream {
+        Some(stream) => {
+            let secrets = stream
+                .documents()
+                .iter()
+                .filter(|document| holds_secret(document.value()));
+            secrets.map(Document::span).collect()
+        }
+        None if might_hold_secret(text) => vec![whole],
+        None => Vec::new(),
     }
-    let root = jsonptr::Pointer::root();
-    let spans: Option<Vec<_>> = stream
-        .documents()
-        .iter()
-        .map(|document| document.value_span(root))
-        .collect();
-    let Some(spans) = spans else { return vec![whole] };
-    // From the end of the document before to the start of the one after: comments belong to it too.
-    let before = |index: usize| index.checked_sub(1).map_or(0, |index| spans[index].end);
-    let after = |index: usize| spans.get(index + 1).map_or(text.len() + 1, |span| span.start);
-    (0..spans.len())
-        .filter(|index| is_secret[*index])
-        .map(|index| before(index)..after(index))
-        .collect()
 }
 
 fn holds_secret(value: &Value) -> bool {
     match value {
         Value::Object(map) => {
-            let is_secret = map
-                .get("kind")
-                .and_then(Value::as_str)
-                .is_some_and(|kind| contains_secret(kind));
+            let is_secret = match map.get("kind") {
+                Some(Value::String(kind)) => contains_secret(kind),
+                _ => map.contains_key("data") || map.contains_key("stringData"),
+            };
             is_secret || map.values().any(holds_secret)
         }
         Value::Array(items) => items.iter().any(holds_secret),
@@ -73,6 +55,18 @@ fn contains_secret(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_document_that_is_a_secret_is_hidden() {
+        let text = "kind: Service\nname: a\n---\nkind: Secret\ndata: {a: b}\n---\nkind: Ingress\n";
+        let hidden_of = |text: &str| hidden(text, Stream::parse(text).ok().as_ref());
+        let hidden = hidden_of(text);
+        let shown: Vec<_> = hidden.iter().map(|range| &text[range.clone()]).collect();
+        assert_eq!(shown, ["---\nkind: Secret\ndata: {a: b}\n"]);
+        assert_eq!(hidden_of("kind: List\nitems:\n- kind: Secret\n").len(), 1);
+        assert_eq!(hidden_of("metadata: {name: a}\nstringData: {a: b}\n").len(), 1);
+        assert_eq!(hidden_of("kind: ConfigMap\ndata: {a: b}\n").len(), 0);
+    }
 
     #[test]
     fn broken_text_is_hidden_where_it_might_be_a_secret() {
