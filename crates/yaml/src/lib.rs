@@ -2,6 +2,7 @@
 
 mod ambiguous;
 mod document;
+mod edit;
 mod error;
 mod limits;
 mod load;
@@ -19,6 +20,7 @@ mod value;
 
 pub use ambiguous::{Readings, Role};
 pub use document::Document;
+pub use edit::{Edit, Place};
 pub use error::{EditError, Kind, ParseError, Related, dotted};
 pub use limits::Limits;
 pub use position::Position;

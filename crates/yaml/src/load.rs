@@ -1,7 +1,7 @@
 //! One document's text to its tree: drives the parser, places every node by its bytes, enforces the limits.
 //!
 //! The parser's events say what is there; a cursor that walks the text beside them says where. The events' own starts
-//! and ends are used only where they are exact: the ends of flow scalars, aliases and block text. Everything between two
+//! and ends are used only where they are exact: the ends of plain scalars, aliases and block text. Everything between two
 //! nodes is white space, comments and the indicators `- ? : , [ ] { }`, so the cursor never has to guess.
 
 use std::collections::HashMap;
@@ -12,7 +12,10 @@ use serde_json::Value;
 use crate::{
     error::Kind,
     limits::{Budget, Cost},
-    scan::{Chars, anchor_end, block_end, block_header, control_character, skip_trivia, tag_end, untab},
+    scan::{
+        Chars, anchor_end, block_end, block_header, control_character, quoted_end, skip_trivia, tag_end,
+        untab,
+    },
     tag::{self, CoreTag},
     tree::{Anchor, BlockScalar, Entry, Flow, Item, Node, NodeId, NodeKind, Style, Tree},
 };
@@ -404,8 +407,8 @@ impl<'t, 'b, 'l> Loader<'t, 'b, 'l> {
         let (style, end) = match style {
             _ if empty => (Style::Empty, place.content),
             ScalarStyle::Plain => (Style::Plain, self.text[..event_end].trim_end().len()),
-            ScalarStyle::SingleQuoted => (Style::Single, event_end),
-            ScalarStyle::DoubleQuoted => (Style::Double, event_end),
+            ScalarStyle::SingleQuoted => (Style::Single, quoted_end(self.text, place.content)),
+            ScalarStyle::DoubleQuoted => (Style::Double, quoted_end(self.text, place.content)),
             ScalarStyle::Literal | ScalarStyle::Folded => {
                 let header_end = block_header(self.text, place.content);
                 let body = crate::split::next_line(self.text, header_end);

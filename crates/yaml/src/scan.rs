@@ -93,6 +93,27 @@ pub(crate) fn tag_end(text: &str, at: usize, in_flow: bool) -> usize {
     text[at..].find(ends).map_or(text.len(), |n| at + n)
 }
 
+/// Behind the closing quote of a scalar whose opening quote is at `at`.
+pub(crate) fn quoted_end(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let quote = bytes.get(at).copied();
+    let mut end = at + 1;
+    while end < bytes.len() {
+        match bytes[end] {
+            b'\\' if quote == Some(b'"') => end += 1,
+            byte if Some(byte) == quote => {
+                if quote != Some(b'\'') || bytes.get(end + 1) != Some(&b'\'') {
+                    return end + 1;
+                }
+                end += 1;
+            }
+            _ => {}
+        }
+        end += 1;
+    }
+    bytes.len()
+}
+
 /// End of the header of a block scalar, `|2-`, which starts at `at`.
 pub(crate) fn block_header(text: &str, at: usize) -> usize {
     let indicators = text.as_bytes()[at..]

@@ -2,7 +2,7 @@
 //!
 //! Built by [`load`](crate::load), read by everything that needs places. Offsets count in the document's region.
 
-use jsonptr::Pointer;
+use jsonptr::{Pointer, PointerBuf};
 use serde_json::Value;
 
 /// Index of a node in [`Tree::nodes`].
@@ -213,6 +213,33 @@ impl Tree {
                 NodeKind::List { items, .. } => items.iter().map(|item| item.value).collect(),
                 _ => vec![entry.value],
             })
+    }
+
+    /// The place of a node.
+    pub(crate) fn pointer(&self, mut node: NodeId) -> PointerBuf {
+        let mut tokens = Vec::new();
+        loop {
+            let parent = self.nodes[node].parent;
+            if parent == node {
+                break;
+            }
+            tokens.push(match &self.nodes[parent].kind {
+                NodeKind::Map { entries, .. } => {
+                    let entry = entries
+                        .iter()
+                        .find(|entry| entry.value == node || entry.key == node);
+                    entry.map(|entry| entry.name.clone()).unwrap_or_default()
+                }
+                NodeKind::List { items, .. } => items
+                    .iter()
+                    .position(|item| item.value == node)
+                    .unwrap_or_default()
+                    .to_string(),
+                _ => String::new(),
+            });
+            node = parent;
+        }
+        PointerBuf::from_tokens(tokens.iter().rev().map(String::as_str))
     }
 
     /// The index of an own entry of a map.

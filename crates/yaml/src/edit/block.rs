@@ -1,0 +1,152 @@
+//! Edits by lines: entries of block maps and items of block lists.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::{
+    edit::{
+        patch::Patch,
+        text::{Draft, join},
+    },
+    scan::{line_start, skip_blanks},
+    spelling::{self, Context},
+    split::next_line,
+    tree::{NodeId, NodeKind},
+};
+
+/// Where among the children of a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gap {
+    First,
+    Before(usize),
+    After(usize),
+}
+
+/// An entry or item as lines at column 0.
+pub(crate) fn spell(draft: &Draft<'_>, container: NodeId, key: Option<&str>, value: &Value) -> Vec<String> {
+    let at = draft
+        .children(container)
+        .first()
+        .map_or(draft.node(container).start, |child| child.start);
+    let layout = draft.layout(at);
+    match key {
+        Some(key) => layout.entry(&spelling::string(key, Context::Block), value),
+        None => layout.item(value),
+    }
+}
+
+/// Puts lines into a gap of a block collection that has children.
+pub(crate) fn insert(draft: &Draft<'_>, container: NodeId, gap: Gap, lines: &[String]) -> Vec<Patch> {
+    let children = draft.children(container);
+    let first = children[0].start;
+    let column = draft.column(first);
+    let ending = draft.line_ending(first);
+    let at_first = matches!(gap, Gap::First | Gap::Before(0));
+    if at_first && !draft.first_in_line(first) {
+        // On the line of a dash: the new entry takes the place, the old first one goes to the next line.
+        let text = join(lines, column, ending);
+        let text = text.trim_start_matches(' ');
+        return vec![Patch::insert(first, format!("{text}{:column$}", ""))];
+    }
+    let at = match gap {
+        Gap::First => first_line(draft, container, column),
+        Gap::Before(0) if container == draft.tree.root => line_start(&draft.text, first),
+        Gap::Before(index) => before(draft, container, index, column),
+        Gap::After(index) => draft.extent_end(draft.child_end(container, index), column),
+    };
+    vec![Patch::insert(at, join(lines, column, draft.line_ending(at)))]
+}
+
+/// The line behind that of the key or dash which the collection hangs on; for the root the line of its first entry.
+fn first_line(draft: &Draft<'_>, container: NodeId, column: usize) -> usize {
+    let first = draft.children(container)[0].start;
+    let node = draft.node(container);
+    let head = match draft.holder(container) {
+        None => return line_start(&draft.text, first),
+        Some(_) if node.properties_end > node.start => node.properties_end,
+        Some((parent, index)) => match &draft.node(parent).kind {
+            NodeKind::Map { entries, .. } => entries[index].colon.unwrap_or(entries[index].start),
+            NodeKind::List { items, .. } => items[index].start,
+            _ => first,
+        },
+    };
+    draft.absorb(next_line(&draft.text, head), column)
+}
+
+/// Above the comment lines which stand right over a child at its own column.
+fn before(draft: &Draft<'_>, container: NodeId, index: usize, column: usize) -> usize {
+    let start = draft.children(container)[index].start;
+    let mut at = line_start(&draft.text, start);
+    let least = match index.checked_sub(1) {
+        Some(before) => draft.extent_end(draft.child_end(container, before), column),
+        None => first_line(draft, container, column),
+    };
+    while at > least {
+        let above = line_start(&draft.text, previous_line_end(&draft.text, at));
+        let content = skip_blanks(&draft.text, above);
+        let is_comment = draft.text.as_bytes().get(content) == Some(&b'#');
+        if above < least || !is_comment || content - above != column {
+            break;
+        }
+        at = above;
+    }
+    at
+}
+
+/// The end of the line before the one that starts at `at`, before its line end.
+fn previous_line_end(text: &str, at: usize) -> usize {
+    let text = &text[..at];
+    text.strip_suffix("\r\n")
+        .or_else(|| text.strip_suffix(['\n', '\r']))
+        .unwrap_or(text)
+        .len()
+}
+
+/// Takes children away; at least one stays.
+pub(crate) fn remove(draft: &Draft<'_>, container: NodeId, indices: &[usize]) -> Vec<Patch> {
+    let children = draft.children(container);
+    let column = draft.column(children[0].start);
+    let lines = |index: usize| -> Range<usize> {
+        let start = children[index].start;
+        let end = draft.extent_end(draft.child_end(container, index), column);
+        line_start(&draft.text, start)..end
+    };
+    let mut indices = indices.to_vec();
+    indices.sort_unstable();
+    indices.dedup();
+    let mut patches = Vec::new();
+    let mut rest = indices.as_slice();
+    let head = children[0].start;
+    if rest.first() == Some(&0) && !draft.first_in_line(head) {
+        let run = rest
+            .iter()
+            .enumerate()
+            .take_while(|&(n, &index)| n == index)
+            .count();
+        let contiguous =
+            (0..run).all(|index| lines(index).end == line_start(&draft.text, children[index + 1].start));
+        if contiguous {
+            patches.push(Patch::delete(head..children[run].start));
+            rest = &rest[run..];
+        } else {
+            patches.push(Patch::delete(vacate(draft, head, lines(0).end)));
+            rest = &rest[1..];
+        }
+    }
+    patches.extend(rest.iter().map(|&index| Patch::delete(lines(index))));
+    patches
+}
+
+/// The text of an entry on the line of a dash, which stays alone: with the blanks behind the dash, without the line end.
+fn vacate(draft: &Draft<'_>, start: usize, end: usize) -> Range<usize> {
+    let before = draft.text[..start].trim_end_matches([' ', '\t']).len();
+    before..previous_line_end(&draft.text, end)
+}
+
+/// The lines of a child, the first without what stands before it, all moved to column 0.
+pub(crate) fn extent(draft: &Draft<'_>, container: NodeId, index: usize) -> Range<usize> {
+    let child = draft.children(container)[index];
+    let column = draft.column(child.start);
+    child.start..draft.extent_end(draft.child_end(container, index), column)
+}
