@@ -6,10 +6,14 @@
 pub(crate) mod bars;
 pub(crate) mod diagnostic;
 pub(crate) mod diff;
+pub(crate) mod plan;
 mod secret;
+pub(crate) mod start;
+pub(crate) mod status;
+pub(crate) mod transition;
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Whether text for people carries colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,26 @@ pub(crate) fn product(text: &str) -> io::Result<()> {
 /// Prints what is for people. That nobody listens is no failure.
 pub(crate) fn message(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Columns of the terminal that standard output goes to; `None` for a pipe or a file.
+pub(crate) fn terminal_width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    Some(terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into()))
+}
+
+/// Says why the work could not be done, with everything that led to it.
+pub(crate) fn failure(error: &anyhow::Error) {
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    message(&format!("error: {}\n", escape(&chain.join(": "))));
+}
+
+/// Prints help, a version, or what is wrong with the command line, where each belongs.
+pub(crate) fn usage(usage: &clap::Error) {
+    // A closed pipe is no failure.
+    let _ = usage.print();
 }
 
 /// The text in one line, without anything that steers a terminal or reorders what is read.

@@ -135,12 +135,12 @@ impl Location {
 
     /// A value by its path of keys and indices.
     pub fn value(file: &RepoPath, document: usize, path: &[&str]) -> Self {
-        Self { file: file.clone(), place: Place::Value(document, PointerBuf::from_tokens(path)) }
+        Self { file: file.clone(), place: Place::Value(document, PointerBuf::from_tokens(path.iter().copied())) }
     }
 
     /// A key by its path of keys and indices.
     pub fn key(file: &RepoPath, document: usize, path: &[&str]) -> Self {
-        Self { file: file.clone(), place: Place::Key(document, PointerBuf::from_tokens(path)) }
+        Self { file: file.clone(), place: Place::Key(document, PointerBuf::from_tokens(path.iter().copied())) }
     }
 
     /// The same document, at another place below this one.
@@ -150,6 +150,22 @@ impl Location {
             path.iter().for_each(|part| pointer.push_back(*part));
         }
         location
+    }
+
+    /// The pointer into the document, where the place has one.
+    pub fn pointer(&self) -> Option<&PointerBuf> {
+        match &self.place {
+            Place::Key(_, pointer) | Place::Value(_, pointer) => Some(pointer),
+            Place::File | Place::Position(_) => None,
+        }
+    }
+
+    /// The document of the file, counted from 0.
+    pub fn document(&self) -> Option<usize> {
+        match &self.place {
+            Place::Key(document, _) | Place::Value(document, _) => Some(*document),
+            Place::File | Place::Position(_) => None,
+        }
     }
 
     /// The bytes this location means in the file's text; falls back to the nearest place above that exists.

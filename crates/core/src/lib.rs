@@ -10,12 +10,17 @@
 //! A change set is checked before anyone sees it: it is laid over the repository ([`repo::Overlay`]),
 //! loaded and observed again, and must read as the phase that was asked for.
 
+pub mod adopt;
 pub mod change;
 pub mod diagnostic;
 pub mod layout;
 pub mod manifest;
 pub mod model;
+pub mod phase;
+pub mod plan;
 pub mod provider;
 pub mod render;
 pub mod repo;
 pub mod schema;
+pub mod start;
+pub mod transition;

@@ -95,11 +95,11 @@ impl ManifestSet {
 
     /// The object of a kind (of an API group, in any version) with this name.
     pub fn find(&self, group: &str, kind: &str, name: &str) -> Option<&Manifest> {
-        self.of_kind(group, kind).find(|manifest| manifest.object.name == name)
+        self.iter().find(|manifest| manifest.object.is(group, kind) && manifest.object.name == name)
     }
 
     /// All objects of a kind (of an API group, in any version).
-    pub fn of_kind<'a>(&'a self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Manifest> {
+    pub fn of_kind(&self, group: &'static str, kind: &'static str) -> impl Iterator<Item = &Manifest> {
         self.iter().filter(move |manifest| manifest.object.is(group, kind))
     }
 }

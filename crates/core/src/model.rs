@@ -31,8 +31,34 @@ pub struct Application {
     pub releases: Vec<Release>,
     /// The files the application was read from, for edits and for showing places.
     pub files: BTreeMap<RepoPath, Arc<Stream>>,
+    /// The files among them that a release alone put there (by their names: `gap_canary_*`,
+    /// `gap_patch_canary_*`); documents in all other files are the user's and are edited, not rewritten.
+    pub owned: std::collections::BTreeSet<RepoPath>,
     /// Warnings and notes met while loading.
     pub notices: Vec<Diagnostic>,
+}
+
+impl Application {
+    /// The object of a kind that the layout generates for a workload in an environment, before patches.
+    pub fn generated(&self, environment: &str, workload: &str, group: &str, kind: &str) -> Option<&Manifest> {
+        let workload = self.workloads.get(workload)?;
+        let base = &self.environments.get(environment)?.base;
+        base.iter().find(|manifest| {
+            manifest.object.is(group, kind) && manifest.origin.pointer() == workload.origin.pointer()
+                && manifest.origin.file == workload.origin.file
+        })
+    }
+
+    /// The same object as it is deployed: patched, with its namespace.
+    pub fn deployed(&self, environment: &str, workload: &str, group: &str, kind: &str) -> Option<&Manifest> {
+        let object = &self.generated(environment, workload, group, kind)?.object;
+        self.environments.get(environment)?.rendered.find(group, kind, &object.name)
+    }
+
+    /// Whether a release alone put the file of this place there.
+    pub fn owns(&self, location: &Location) -> bool {
+        self.owned.contains(&location.file)
+    }
 }
 
 /// One long-running deployment of an application.

@@ -1,8 +1,204 @@
 //! Traffic systems: what must exist in a phase, and what the objects say.
+//!
+//! A provider never touches text or files: it turns a [`Shape`] into [`Intent`]s, and rendered manifests
+//! back into a shape. Where an intent is written is the layout's business.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::diagnostic::Diagnostic;
+use crate::manifest::ObjectRef;
+use crate::model::{Application, PinnedImage, Release, Routes, Shape, Version};
+
+mod istio;
 
 /// A traffic system that tidegate can drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProviderId {
     /// Istio: VirtualService weights over DestinationRule subsets.
     Istio,
+}
+
+impl ProviderId {
+    /// Every provider.
+    pub const ALL: &'static [Self] = &[Self::Istio];
+
+    /// The name in the release file and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Istio => "istio",
+        }
+    }
+
+    /// The provider of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|id| id.as_str() == name)
+    }
+
+    /// The provider itself.
+    pub fn provider(self) -> &'static dyn Provider {
+        match self {
+            Self::Istio => &istio::Istio,
+        }
+    }
+}
+
+/// What a provider wants to exist while a release is in a shape.
+///
+/// The list is complete: for everything a release can put into the repository it says whether it is wanted;
+/// labels and a copy that no intent names are not.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Intent {
+    /// A workload's pods carry these labels.
+    Label {
+        /// The workload.
+        workload: String,
+        /// The labels.
+        labels: IndexMap<String, String>,
+    },
+    /// A workload exists a second time.
+    Copy(CopyIntent),
+    /// An object exists with this content, in these environments.
+    Object {
+        /// The environments, in the application's order.
+        environments: Vec<String>,
+        /// The whole object.
+        value: Value,
+    },
+    /// An object that exists for the release alone goes.
+    NoObject {
+        /// The environments, in the application's order.
+        environments: Vec<String>,
+        /// The object.
+        object: ObjectRef,
+    },
+    /// An object that is rendered anyway says this.
+    Patch {
+        /// The environments, in the application's order.
+        environments: Vec<String>,
+        /// The object.
+        target: ObjectRef,
+        /// The fields, as a strategic merge patch without the target's apiVersion, kind and name.
+        fields: Value,
+    },
+    /// An object is as it is rendered without the release.
+    NoPatch {
+        /// The environments, in the application's order.
+        environments: Vec<String>,
+        /// The object.
+        target: ObjectRef,
+        /// What a patch for the release would say: taken out of a patch that says other things too.
+        fields: Value,
+    },
+}
+
+impl Intent {
+    fn environments_mut(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Object { environments, .. }
+            | Self::NoObject { environments, .. }
+            | Self::Patch { environments, .. }
+            | Self::NoPatch { environments, .. } => Some(environments),
+            Self::Label { .. } | Self::Copy(_) => None,
+        }
+    }
+
+    fn take_environments(&mut self) -> Vec<String> {
+        self.environments_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn give_environments(&mut self, environments: Vec<String>) {
+        if let Some(own) = self.environments_mut() {
+            *own = environments;
+        }
+    }
+}
+
+/// A copy of a workload that keeps one version running beside the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CopyIntent {
+    /// The workload that is copied.
+    pub of: String,
+    /// The copy's key.
+    pub key: String,
+    /// Labels of the copy's pods.
+    pub labels: IndexMap<String, String>,
+    /// The image the copy is pinned to.
+    pub image: PinnedImage,
+}
+
+/// A label that one of the two versions' pods carry.
+pub const VERSION_LABEL: &str = "version";
+
+/// The label that marks the pods of both versions of a release.
+pub const CANARY_LABEL: &str = "canary";
+
+/// What the objects of one environment say about a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// The workload carries the labels that tell versions apart.
+    pub labels: bool,
+    /// The copy exists.
+    pub copy: bool,
+    /// The versions are declared to the traffic system.
+    pub subsets: bool,
+    /// The Service selects the pods of both versions.
+    pub wide: bool,
+    /// What the routes name.
+    pub routes: Routes,
+    /// Where the files differ from what the release needs, phase or not.
+    pub drift: Vec<Diagnostic>,
+}
+
+/// A traffic system.
+pub trait Provider: Sync {
+    /// Its name.
+    fn id(&self) -> ProviderId;
+
+    /// Whether a release can start on a workload as it is rendered now.
+    ///
+    /// Errors: every reason why not.
+    fn check_start(&self, application: &Application, release: &Release) -> Vec<Diagnostic>;
+
+    /// What must exist for a shape.
+    ///
+    /// Errors: what cannot be expressed, naming it; never an approximation.
+    fn emit(&self, application: &Application, release: &Release, shape: &Shape)
+    -> Result<Vec<Intent>, Vec<Diagnostic>>;
+
+    /// What the rendered objects of an environment say.
+    fn observe(&self, application: &Application, release: &Release, environment: &str) -> Observed;
+
+    /// The object that carries the weights of an environment, with the JSON patch that gives the canary a share
+    /// at once: what `kubectl patch --type json` takes.
+    fn live_patch(
+        &self,
+        application: &Application,
+        release: &Release,
+        environment: &str,
+        canary: crate::model::Weight,
+    ) -> Option<(ObjectRef, Value)>;
+}
+
+/// The value of the canary label of a release.
+///
+/// `enabled`, or the workload's name where another workload of the application already carries `enabled`;
+/// what the workload carries already stays.
+pub fn canary_mark(application: &Application, release: &Release) -> String {
+    let label = |key: &str| application.workloads.get(key).and_then(|workload| workload.pod_labels.get(CANARY_LABEL));
+    if let Some(mark) = label(&release.workload) {
+        return mark.clone();
+    }
+    let is_other = |key: &&String| **key != release.workload && **key != release.copy;
+    let is_taken = application.workloads.keys().filter(is_other).any(|key| label(key).is_some_and(|mark| mark == DEFAULT_MARK));
+    if is_taken { release.workload.clone() } else { DEFAULT_MARK.to_owned() }
+}
+
+/// The canary label's value of the first release of an application. Source: the GAP canary guide.
+pub const DEFAULT_MARK: &str = "enabled";
+
+/// The labels of a version's pods.
+pub fn version_labels(application: &Application, release: &Release, version: Version) -> IndexMap<String, String> {
+    let mark = canary_mark(application, release);
+    [(VERSION_LABEL.to_owned(), version.label().to_owned()), (CANARY_LABEL.to_owned(), mark)].into_iter().collect()
 }

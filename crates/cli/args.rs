@@ -1,0 +1,255 @@
+//! The command line. Doc comments are the help that a user reads.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Canary releases as reviewable Git diffs
+///
+/// tidegate reads a service's deployment spec, knows every phase of a canary release, and writes the next phase
+/// into the repository as a small diff for review. Every change it writes is safe to merge, safe to stop at and
+/// safe to revert.
+///
+/// Exit codes: 0 fine; 1 unsafe, invalid, or files out of date; 2 could not run.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where to work and how to print.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    /// Run as if started in DIR
+    #[arg(short = 'C', value_name = "DIR", default_value = ".", hide_default_value = true, global = true)]
+    pub(crate) directory: PathBuf,
+    /// Do not look for a `.tidegate` folder above DIR
+    #[arg(long, value_name = "DIR", global = true, env = "TIDEGATE_ROOT", hide_env_values = true)]
+    pub(crate) root: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, env = "TIDEGATE_COLOR", hide_env_values = true)]
+    pub(crate) color: ColorChoice,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal
+    Auto,
+    /// Also into a pipe
+    Always,
+    /// Not at all
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Look at the repository and write a release file
+    Init(InitArgs),
+    /// Say where the release stands, and what is next
+    Status(StatusArgs),
+    /// Show every remaining transition: files, routing, preconditions, undo
+    Plan(PlanArgs),
+    /// Write the next transition
+    Next(NextArgs),
+    /// Set the canary's share in one environment
+    Shift(ShiftArgs),
+    /// Send all requests back to the stable version
+    Rollback(RollbackArgs),
+    /// Write the next commit on the way back to where the release started
+    Abort(AbortArgs),
+    /// Move the image that the stable copy is pinned to
+    Hotfix(HotfixArgs),
+    /// Print the manifests of one environment
+    Render(RenderArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+/// Which release.
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    /// The workload that is released, where there are several
+    #[arg(long, value_name = "WORKLOAD")]
+    pub(crate) workload: Option<String>,
+}
+
+/// What to do with the change.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Writing")]
+pub(crate) struct WriteArgs {
+    /// Print the diff and write nothing
+    #[arg(long, conflicts_with_all = ["check", "commit"])]
+    pub(crate) diff: bool,
+    /// Write nothing; exit 1 if there is something to write
+    #[arg(long, conflicts_with = "commit")]
+    pub(crate) check: bool,
+    /// Make one commit of the change, with a generated message (git hooks do not run)
+    #[arg(long)]
+    pub(crate) commit: bool,
+    /// Go on although files have uncommitted changes
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    #[command(flatten)]
+    pub(crate) release: ReleaseArgs,
+    /// The traffic system (default: istio)
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) provider: Option<String>,
+    /// Pin the stable version to this image tag or digest (default: the tag in gap.yaml)
+    #[arg(long, value_name = "TAG")]
+    pub(crate) stable_tag: Option<String>,
+    /// Percent to the canary, step by step (default: 1,5,25,50,100)
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',')]
+    pub(crate) steps: Option<Vec<u64>>,
+    /// Take over a canary made by hand
+    #[arg(long)]
+    pub(crate) adopt: bool,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) release: ReleaseArgs,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: StatusFormat,
+}
+
+/// How to print the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusFormat {
+    /// For people
+    Text,
+    /// A versioned schema, for programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) release: ReleaseArgs,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: PlanFormat,
+}
+
+/// How to print a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For people
+    Text,
+    /// A versioned schema, for programs
+    Json,
+    /// For a pull request
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NextArgs {
+    #[command(flatten)]
+    pub(crate) release: ReleaseArgs,
+    /// Only this environment (for wire, park, ramp and unroute)
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub(crate) env: Option<String>,
+    /// Be in this phase afterwards; nothing happens when it is reached already
+    #[arg(long, value_name = "PHASE")]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShiftArgs {
+    #[command(flatten)]
+    pub(crate) release: ReleaseArgs,
+    /// The environment
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub(crate) env: String,
+    /// The canary's share, in percent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(0..=100))]
+    pub(crate) to: u64,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) release: ReleaseArgs,
+    /// Only this environment
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub(crate) env: Option<String>,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AbortArgs {
+    #[command(flatten)]
+    pub(crate) release: ReleaseArgs,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HotfixArgs {
+    #[command(flatten)]
+    pub(crate) release: ReleaseArgs,
+    /// The image tag or digest to pin the stable version to
+    #[arg(long, value_name = "TAG")]
+    pub(crate) stable_tag: String,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderArgs {
+    /// The environment
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub(crate) env: String,
+    /// Write one file per object into DIR instead of printing a stream
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// What to do with a change set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WriteMode {
+    /// Write it and print its diff.
+    Write,
+    /// Write it and make one commit of it.
+    Commit,
+    /// Print its diff only.
+    Diff,
+    /// Only say whether there is something to write.
+    Check,
+}
+
+impl WriteArgs {
+    /// The mode the flags ask for.
+    pub(crate) fn mode(&self) -> WriteMode {
+        match self {
+            Self { diff: true, .. } => WriteMode::Diff,
+            Self { check: true, .. } => WriteMode::Check,
+            Self { commit: true, .. } => WriteMode::Commit,
+            _ => WriteMode::Write,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! `tidegate hotfix`: moves the image that the stable copy is pinned to.
+
+use tidegate_core::transition;
+
+use super::write::{Guard, finish};
+use super::{Outcome, Stop, choose, no_release};
+use crate::args::HotfixArgs;
+use crate::report;
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace, args: &HotfixArgs) -> Result<Outcome, Stop> {
+    let command = format!("hotfix --stable-tag {}", args.stable_tag);
+    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), &command)? else { return Ok(no_release()) };
+    let application = &chosen.checkout.application;
+    let Some(transition) = transition::hotfix(&chosen.checkout, chosen.release(), &args.stable_tag)? else {
+        report::message("the stable version is pinned to it already: nothing to do\n");
+        return Ok(Outcome::Fine);
+    };
+    finish(workspace, &chosen.folder, &application.name, &transition, &args.write, Guard::Overwritten)
+}

@@ -1,0 +1,35 @@
+//! `tidegate init`: looks at the repository and writes a release file.
+
+use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::start::{self, StartRequest};
+
+use super::write::{Guard, finish};
+use super::{Outcome, Stop};
+use crate::args::InitArgs;
+use crate::report;
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Stop> {
+    let folders = workspace.application_folders()?;
+    let [folder] = folders.as_slice() else {
+        let names: Vec<&str> = folders.iter().map(|folder| folder.as_str()).collect();
+        let several = Diagnostic::error(Code::AmbiguousRelease, format!("several applications are here: {}", names.join(", ")));
+        return Err(several.hint(format!("go to one: {}", workspace.command_in(&folders[0], "init"))).into());
+    };
+    let checkout = workspace.load(folder)?;
+    let request = StartRequest {
+        workload: args.release.workload.clone(),
+        provider: args.provider.clone(),
+        stable_tag: args.stable_tag.clone(),
+        steps: args.steps.clone(),
+        adopt: args.adopt,
+    };
+    let started = start::start(&checkout, &request)?;
+    report::message(&report::start::assumptions(&started));
+    match &started.transition {
+        Some(transition) => {
+            finish(workspace, folder, &checkout.application.name, transition, &args.write, Guard::Overwritten)
+        }
+        None => Ok(Outcome::Fine),
+    }
+}

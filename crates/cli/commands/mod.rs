@@ -1,0 +1,190 @@
+//! One file per subcommand, named as the user types it, and what they share: which release is meant, how a
+//! transition is written, how a command ends.
+
+use std::process::ExitCode;
+
+use tidegate_core::diagnostic::{Code, Diagnostic, Failure};
+use tidegate_core::model::Release;
+use tidegate_core::repo::{ReadError, RepoPath};
+use tidegate_core::transition::Checkout;
+
+use crate::disk::WriteError;
+use crate::git::GitError;
+use crate::report;
+use crate::workspace::Workspace;
+
+pub(crate) mod abort;
+pub(crate) mod completions;
+pub(crate) mod hotfix;
+pub(crate) mod init;
+pub(crate) mod man;
+pub(crate) mod next;
+pub(crate) mod plan;
+pub(crate) mod render;
+pub(crate) mod rollback;
+pub(crate) mod shift;
+pub(crate) mod status;
+mod write;
+
+/// How a command ends: its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// 0: nothing to say or do, or done.
+    Fine,
+    /// 1: the input is unsafe or invalid, or files are out of date.
+    Refused,
+    /// 2: bad usage, a file that cannot be read or written, a mistake of ours.
+    CouldNotRun,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Fine => 0,
+            Outcome::Refused => 1,
+            Outcome::CouldNotRun => 2,
+        })
+    }
+}
+
+/// Why a command stopped.
+pub(crate) enum Stop {
+    /// The user's files or their request: exit code 1.
+    Refused(Vec<Diagnostic>),
+    /// The machine: exit code 2.
+    Failed(anyhow::Error),
+}
+
+impl Stop {
+    /// Says why, and gives the outcome.
+    pub(crate) fn report(&self, workspace: Option<&Workspace>) -> Outcome {
+        match self {
+            Self::Refused(diagnostics) => {
+                show(workspace, diagnostics);
+                Outcome::Refused
+            }
+            Self::Failed(error) => {
+                report::failure(error);
+                Outcome::CouldNotRun
+            }
+        }
+    }
+}
+
+impl From<Diagnostic> for Stop {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Refused(vec![diagnostic])
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(diagnostics) => Self::Refused(diagnostics),
+            Failure::Read(error) => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<anyhow::Error> for Stop {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<GitError> for Stop {
+    fn from(error: GitError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<WriteError> for Stop {
+    fn from(error: WriteError) -> Self {
+        match error.is_about_files() {
+            true => Self::Refused(vec![Diagnostic::error(Code::OutsideRepository, error.to_string())]),
+            false => Self::Failed(error.into()),
+        }
+    }
+}
+
+/// Prints diagnostics to standard error, with the lines they are about.
+pub(crate) fn show(workspace: Option<&Workspace>, diagnostics: &[Diagnostic]) {
+    if diagnostics.is_empty() {
+        return;
+    }
+    let text_of = |path: &RepoPath| workspace?.repo().read(path).ok()?;
+    let color = report::Color::of(&std::io::stderr());
+    report::message(&report::diagnostic::render(diagnostics, &text_of, color));
+}
+
+/// An application and one of its releases.
+pub(crate) struct Chosen<'a> {
+    pub(crate) folder: RepoPath,
+    pub(crate) checkout: Checkout<'a>,
+    release: usize,
+}
+
+impl Chosen<'_> {
+    pub(crate) fn release(&self) -> &Release {
+        &self.checkout.application.releases[self.release]
+    }
+}
+
+/// The release that a command means; `None` where there is none at all.
+///
+/// Errors: several fit.
+pub(crate) fn choose<'a>(workspace: &'a Workspace, workload: Option<&str>, command: &str) -> Result<Option<Chosen<'a>>, Stop> {
+    let mut found = Vec::new();
+    let mut known: Vec<String> = Vec::new();
+    for folder in workspace.application_folders()? {
+        let checkout = workspace.load(&folder)?;
+        let releases = checkout.application.releases.iter().enumerate();
+        let fits = |release: &Release| workload.is_none_or(|workload| release.workload == workload);
+        let fitting: Vec<usize> = releases.filter(|(_, release)| fits(release)).map(|(index, _)| index).collect();
+        known.extend(checkout.application.workloads.keys().cloned());
+        match fitting.as_slice() {
+            [] => {}
+            [release] => found.push(Chosen { release: *release, folder, checkout }),
+            [..] => {
+                let names: Vec<String> =
+                    fitting.iter().map(|index| checkout.application.releases[*index].workload.clone()).collect();
+                let message = format!("{} has several releases: {}", checkout.application.name, names.join(", "));
+                let several = Diagnostic::error(Code::AmbiguousRelease, message);
+                let hint = format!("{command} --workload {}", names[0]);
+                return Err(several.hint(format!("name one: {}", workspace.command_in(&folder, &hint))).into());
+            }
+        }
+    }
+    if found.len() > 1 {
+        let names: Vec<&str> = found.iter().map(|chosen| chosen.checkout.application.name.as_str()).collect();
+        let message = format!("several applications here have a release: {}", names.join(", "));
+        let several = Diagnostic::error(Code::AmbiguousRelease, message);
+        return Err(several.hint(format!("go to one: {}", workspace.command_in(&found[0].folder, command))).into());
+    }
+    if let (true, Some(workload)) = (found.is_empty(), workload) {
+        if !known.iter().any(|known| known == workload) {
+            let missing = Diagnostic::error(Code::UnknownName, format!("there is no workload `{workload}`"));
+            let known = known.iter().map(String::as_str).collect::<Vec<_>>();
+            return Err(tidegate_core::schema::release::known_names(missing, workload, known.into_iter()).into());
+        }
+    }
+    Ok(found.pop())
+}
+
+/// Says that there is no release to work on; that is no failure.
+pub(crate) fn no_release() -> Outcome {
+    report::message("no release here: nothing to do. Start one with `tidegate init`.\n");
+    Outcome::Fine
+}

@@ -1,0 +1,35 @@
+//! `tidegate next`: writes the next transition.
+
+use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::phase::Phase;
+use tidegate_core::schema::release::known_names;
+use tidegate_core::transition::{self, NextRequest};
+
+use super::write::{Guard, finish};
+use super::{Outcome, Stop, choose, no_release};
+use crate::args::NextArgs;
+use crate::report;
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace, args: &NextArgs) -> Result<Outcome, Stop> {
+    let to = args.to.as_deref().map(parse_phase).transpose()?;
+    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "next")? else { return Ok(no_release()) };
+    let request = NextRequest { environment: args.env.clone(), to };
+    let application = &chosen.checkout.application;
+    match transition::next(&chosen.checkout, chosen.release(), &request)? {
+        Some(transition) => {
+            finish(workspace, &chosen.folder, &application.name, &transition, &args.write, Guard::LastTransition)
+        }
+        None => {
+            report::message(&report::transition::nothing_to_do(&chosen.checkout, chosen.release()));
+            Ok(Outcome::Fine)
+        }
+    }
+}
+
+fn parse_phase(name: &str) -> Result<Phase, Diagnostic> {
+    Phase::parse(name).ok_or_else(|| {
+        let unknown = Diagnostic::error(Code::UnknownName, format!("there is no phase `{name}`"));
+        known_names(unknown, name, Phase::ALL.into_iter().map(Phase::as_str))
+    })
+}

@@ -1,0 +1,24 @@
+//! `tidegate plan`: every remaining transition of a release.
+
+use tidegate_core::change::ChangeSet;
+use tidegate_core::plan::remaining;
+
+use super::{Outcome, Stop, choose, no_release, show};
+use crate::args::{PlanArgs, PlanFormat};
+use crate::report::{self, plan};
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace, args: &PlanArgs) -> Result<Outcome, Stop> {
+    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "plan")? else { return Ok(no_release()) };
+    let release = chosen.release();
+    let steps = remaining(&chosen.checkout, &ChangeSet::default(), &release.workload)?;
+    show(Some(workspace), &chosen.checkout.application.notices);
+    let name = &chosen.checkout.application.name;
+    let text = match args.format {
+        PlanFormat::Text => plan::text(name, &release.workload, &steps),
+        PlanFormat::Markdown => plan::markdown(name, &release.workload, &steps),
+        PlanFormat::Json => plan::json(name, &release.workload, &steps).map_err(anyhow::Error::from)?,
+    };
+    report::product(&text)?;
+    Ok(Outcome::Fine)
+}

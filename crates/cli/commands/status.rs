@@ -1,0 +1,64 @@
+//! `tidegate status`: where releases stand.
+
+use tidegate_core::diagnostic::{Diagnostic, Severity};
+use tidegate_core::phase::Position;
+use tidegate_core::transition::{Checkout, Standing, disagree};
+
+use super::{Outcome, Stop, show};
+use crate::args::{StatusArgs, StatusFormat};
+use crate::report::{self, status};
+use crate::workspace::Workspace;
+use crate::{disk, report::status::Standpoint};
+
+pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, Stop> {
+    if let Some(journal) = disk::pending(workspace.root(), workspace.git_dir())? {
+        report::message(&format!("a write was interrupted ({journal}); the next command that writes finishes it\n"));
+    }
+    let mut checkouts: Vec<Checkout<'_>> = Vec::new();
+    for folder in workspace.application_folders()? {
+        checkouts.push(workspace.load(&folder)?);
+    }
+    let wanted = args.release.workload.as_deref();
+    let mut standings = Vec::new();
+    for checkout in &checkouts {
+        show(Some(workspace), &checkout.application.notices);
+        for release in &checkout.application.releases {
+            if wanted.is_none_or(|wanted| release.workload == wanted) {
+                standings.push((checkout, release, Standing::of(&checkout.application, release)));
+            }
+        }
+    }
+    let standpoints: Vec<Standpoint<'_>> = standings
+        .iter()
+        .map(|(checkout, release, standing)| {
+            let application = &checkout.application;
+            let only = application.releases.len() == 1;
+            let command = if only { "next".to_owned() } else { format!("next --workload {}", release.workload) };
+            Standpoint { application, release, standing, next: workspace.command_in(&application.at, &command) }
+        })
+        .collect();
+    match args.format {
+        StatusFormat::Json => report::product(&status::json(&standpoints).map_err(anyhow::Error::from)?)?,
+        StatusFormat::Text => {
+            let width = report::terminal_width();
+            report::product(&standpoints.iter().map(|standpoint| status::text(standpoint, width)).collect::<String>())?;
+            for checkout in checkouts.iter().filter(|checkout| checkout.application.releases.is_empty()) {
+                let name = report::escape(&checkout.application.name).into_owned();
+                report::product(&format!("{name}: no release (`{}` starts one)\n", workspace.command_in(&checkout.application.at, "init")))?;
+            }
+        }
+    }
+    let problems: Vec<Diagnostic> = standings
+        .iter()
+        .flat_map(|(checkout, release, standing)| {
+            let far_apart = match &standing.position {
+                Position::Disagree(phases) => Some(disagree(phases)),
+                _ => None,
+            };
+            standing.drift(&checkout.application, release).into_iter().chain(far_apart)
+        })
+        .collect();
+    show(Some(workspace), &problems);
+    let is_wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
+    Ok(if is_wrong { Outcome::Refused } else { Outcome::Fine })
+}

@@ -1,0 +1,101 @@
+//! How a transition leaves the program: shown, compared, written or committed.
+
+use tidegate_core::change::ChangeSet;
+use tidegate_core::diagnostic::{Code, Diagnostic, Location};
+use tidegate_core::repo::RepoPath;
+use tidegate_core::transition::Transition;
+
+use super::{Outcome, Stop, show};
+use crate::args::{WriteArgs, WriteMode};
+use crate::report::{self, transition};
+use crate::workspace::Workspace;
+use crate::{disk, report::diff};
+
+/// Which uncommitted files stop a transition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// Those it would overwrite.
+    Overwritten,
+    /// Those, and every file that may belong to the transition before: two of them never melt into one commit.
+    LastTransition,
+}
+
+/// Shows, compares, writes or commits a transition.
+pub(super) fn finish(
+    workspace: &Workspace,
+    folder: &RepoPath,
+    application: &str,
+    transition: &Transition,
+    args: &WriteArgs,
+    guard: Guard,
+) -> Result<Outcome, Stop> {
+    show(Some(workspace), &transition.notices);
+    let change = &transition.change;
+    match args.mode() {
+        WriteMode::Diff => {
+            report::product(&shown(change))?;
+            return Ok(Outcome::Fine);
+        }
+        WriteMode::Check => {
+            report::message(&transition::out_of_date(application, transition));
+            return Ok(if change.is_empty() { Outcome::Fine } else { Outcome::Refused });
+        }
+        WriteMode::Write | WriteMode::Commit => {}
+    }
+    if !args.allow_dirty {
+        refuse_uncommitted(workspace, folder, change, guard)?;
+    }
+    let written = disk::write(workspace.root(), workspace.git_dir(), change)?;
+    for notice in &written.notices {
+        report::message(&format!("{notice}\n"));
+    }
+    report::product(&shown(change))?;
+    report::message(&transition::summary(application, transition));
+    if args.mode() == WriteMode::Commit {
+        let git = workspace.git().ok_or_else(|| {
+            Diagnostic::error(Code::Uncommitted, "this is no git repository, so there is nothing to commit to")
+        })?;
+        let paths: Vec<RepoPath> = change.iter().map(|change| change.path.clone()).collect();
+        let id = git.commit(&paths, &transition::commit_message(application, transition))?;
+        report::message(&format!("committed {}\n", id.get(..12).unwrap_or(&id)));
+    }
+    Ok(Outcome::Fine)
+}
+
+/// The diff: coloured for a person, byte for byte what `git apply` takes for a pipe.
+fn shown(change: &ChangeSet) -> String {
+    match report::Color::of(&std::io::stdout()) {
+        report::Color::Always => diff::render(change, report::Color::Always),
+        report::Color::Never => diff::patch(change),
+    }
+}
+
+fn refuse_uncommitted(workspace: &Workspace, folder: &RepoPath, change: &ChangeSet, guard: Guard) -> Result<(), Stop> {
+    let Some(git) = workspace.git() else { return Ok(()) };
+    let mut paths: Vec<RepoPath> = change.iter().filter(|change| change.before.is_some()).map(|change| change.path.clone()).collect();
+    if guard == Guard::LastTransition {
+        paths.push(folder.join("gap"));
+    }
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let is_new = |path: &RepoPath| change.iter().any(|change| change.path == *path && change.before.is_none());
+    // A release file changes nothing that is rendered: it and the first transition may be one commit.
+    let is_release_file = |path: &RepoPath| path.file_name() == tidegate_core::schema::release::FILE_NAME;
+    let uncommitted = git.uncommitted(&paths)?.into_iter();
+    let uncommitted: Vec<RepoPath> = uncommitted.filter(|path| !is_new(path) && !is_release_file(path)).collect();
+    if uncommitted.is_empty() {
+        return Ok(());
+    }
+    let message = match guard {
+        Guard::LastTransition => "files of the application are not committed, so two transitions would melt into one commit",
+        Guard::Overwritten => "files that would be overwritten have uncommitted changes",
+    };
+    let problem = uncommitted.iter().fold(Diagnostic::error(Code::Uncommitted, message), |problem, path| {
+        match problem.location {
+            None => problem.at(Location::file(path)),
+            Some(_) => problem.related(Location::file(path), "not committed either"),
+        }
+    });
+    Err(problem.hint("commit them first (`--commit` does it next time), or go on with --allow-dirty").into())
+}

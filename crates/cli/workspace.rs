@@ -1,0 +1,109 @@
+//! The repository a command works in: its root, its files, its configuration, its git.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::repo::{Repo, RepoPath};
+use tidegate_core::schema::config::Config;
+use tidegate_core::transition::Checkout;
+
+use crate::args::PlaceArgs;
+use crate::commands::Stop;
+use crate::disk::{self, DiskRepo};
+use crate::git::Git;
+
+/// A repository on disk, opened for one command.
+pub(crate) struct Workspace {
+    root: PathBuf,
+    /// Where the user is, below the root.
+    here: RepoPath,
+    repo: DiskRepo,
+    config: OnceCell<Config>,
+    git: OnceCell<Option<Git>>,
+}
+
+impl Workspace {
+    /// Finds the root of the repository that a folder is in.
+    pub(crate) fn open(place: &PlaceArgs) -> Result<Self, Stop> {
+        let shown = place.directory.display();
+        let start = std::fs::canonicalize(&place.directory).with_context(|| format!("cannot open {shown}"))?;
+        if !start.is_dir() {
+            return Err(anyhow!("{shown} is not a folder").into());
+        }
+        let root = disk::find_root(&start, place.root.as_deref()).with_context(|| format!("cannot open {shown}"))?;
+        let below = start.strip_prefix(&root).context("the folder is not below its own root")?;
+        let below = below.to_str().ok_or_else(|| anyhow!("{shown} is not UTF-8"))?;
+        let here = RepoPath::new(&below.replace('\\', "/")).context("the folder's name cannot be used")?;
+        let repo = DiskRepo::new(&root);
+        Ok(Self { root, here, repo, config: OnceCell::new(), git: OnceCell::new() })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn repo(&self) -> &dyn Repo {
+        &self.repo
+    }
+
+    /// Git, where the root is in a work tree of it.
+    pub(crate) fn git(&self) -> Option<&Git> {
+        self.git.get_or_init(|| Git::open(&self.root)).as_ref()
+    }
+
+    pub(crate) fn git_dir(&self) -> Option<&Path> {
+        self.git().map(Git::git_dir)
+    }
+
+    fn config(&self) -> Result<&Config, Stop> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = Config::load(&self.repo, &RepoPath::root())?;
+        Ok(self.config.get_or_init(|| config))
+    }
+
+    /// The folders of the applications a command is about: the one the user is in, else those below.
+    pub(crate) fn application_folders(&self) -> Result<Vec<RepoPath>, Stop> {
+        let mut folder = self.here.clone();
+        loop {
+            if self.repo.read(&folder.join("gap/gap.yaml"))?.is_some() {
+                return Ok(vec![folder]);
+            }
+            if folder == RepoPath::root() {
+                break;
+            }
+            folder = folder.parent();
+        }
+        let folders = disk::discover(&self.root, &self.here)?;
+        if folders.is_empty() {
+            let message = format!("there is no gap/gap.yaml in {} or below", self.here);
+            let missing = Diagnostic::error(Code::NoApplication, message);
+            return Err(missing.hint("run tidegate in a repository that holds a `gap` folder, or name one with -C").into());
+        }
+        Ok(folders)
+    }
+
+    /// Reads an application.
+    pub(crate) fn load(&self, folder: &RepoPath) -> Result<Checkout<'_>, Stop> {
+        Ok(Checkout::load(&self.repo, folder, self.config()?)?)
+    }
+
+    /// The command line that runs in another application's folder.
+    pub(crate) fn command_in(&self, folder: &RepoPath, command: &str) -> String {
+        match *folder == self.here {
+            true => format!("tidegate {command}"),
+            false => {
+                let from = self.here.as_str();
+                let path = folder.as_str();
+                let below = if from.is_empty() { Some(path) } else { path.strip_prefix(from).map(|rest| rest.trim_start_matches('/')) };
+                match below {
+                    Some(below) if !below.is_empty() => format!("tidegate -C {below} {command}"),
+                    _ => format!("tidegate {command}"),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Edits of `gap/tidegate.yaml`: a release added, its pin moved, and taken out again at the end.
+
+use jsonptr::PointerBuf;
+use serde_json::{Value, json};
+use tidegate_yaml::{Edit, Place};
+
+use crate::change::FileChange;
+use crate::diagnostic::{Code, Diagnostic, Location};
+use crate::model::{Application, Release};
+use crate::repo::RepoPath;
+use crate::schema::release::FILE_NAME;
+
+/// Where the release file of an application is.
+pub fn path(application: &Application) -> RepoPath {
+    application.at.join("gap").join(FILE_NAME)
+}
+
+/// Adds a release to the releases that are there; `text` is the whole file for the first one.
+pub fn add(application: &Application, text: String) -> Result<FileChange, Diagnostic> {
+    let path = path(application);
+    let Some(stream) = application.files.get(&path) else {
+        return Ok(FileChange { path, before: None, after: Some(text) });
+    };
+    let entry = tidegate_yaml::Stream::parse(text).ok().and_then(|added| {
+        added.documents().iter().find_map(|document| document.value().pointer("/releases/0").cloned())
+    });
+    let into = PointerBuf::from_tokens(["releases"]);
+    let edit = Edit::Insert { into, place: Place::Last, key: None, value: entry.unwrap_or(Value::Null) };
+    let after = stream.edit(0, &[edit]).map_err(|error| cannot_edit(&path, &error.to_string()))?;
+    Ok(FileChange { path, before: Some(stream.text().to_owned()), after: Some(after.into_text()) })
+}
+
+/// Takes a release out, and the file with the last one; `None` where the release is written nowhere.
+pub fn remove(application: &Application, release: &Release) -> Result<Option<FileChange>, Diagnostic> {
+    let Some((path, before)) = written(application, release) else { return Ok(None) };
+    let recorded = application.releases.iter().filter(|release| release.origin.is_some()).count();
+    if recorded <= 1 {
+        return Ok(Some(FileChange { path, before: Some(before), after: None }));
+    }
+    edit(application, release, path, |at| Edit::Remove { at }).map(Some)
+}
+
+/// Moves the pin of the stable version.
+pub fn set_pin(application: &Application, release: &Release, tag: &str) -> Result<Option<FileChange>, Diagnostic> {
+    let Some((path, _)) = written(application, release) else { return Ok(None) };
+    let set = |mut at: PointerBuf| {
+        ["stable", "image", "tag"].iter().for_each(|token| at.push_back(*token));
+        Edit::Set { at, value: json!(tag) }
+    };
+    edit(application, release, path, set).map(Some)
+}
+
+fn written(application: &Application, release: &Release) -> Option<(RepoPath, String)> {
+    let origin = release.origin.as_ref()?;
+    let before = application.files.get(&origin.file)?.text().to_owned();
+    Some((origin.file.clone(), before))
+}
+
+fn edit(
+    application: &Application,
+    release: &Release,
+    path: RepoPath,
+    edit: impl FnOnce(PointerBuf) -> Edit,
+) -> Result<FileChange, Diagnostic> {
+    let origin = release.origin.as_ref().and_then(|origin| Some((origin.document()?, origin.pointer()?.clone())));
+    let (Some((document, at)), Some(stream)) = (origin, application.files.get(&path)) else {
+        return Err(cannot_edit(&path, "the release is not there any more"));
+    };
+    let after = stream.edit(document, &[edit(at)]).map_err(|error| cannot_edit(&path, &error.to_string()))?;
+    Ok(FileChange { path, before: Some(stream.text().to_owned()), after: Some(after.into_text()) })
+}
+
+fn cannot_edit(path: &RepoPath, reason: &str) -> Diagnostic {
+    Diagnostic::error(Code::CannotEdit, reason).at(Location::file(path))
+}

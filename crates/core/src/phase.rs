@@ -1,0 +1,383 @@
+//! The phases of a release, what each means for the files, and which one the files are in.
+//!
+//! Nothing records progress: a phase is recognised by what the manifests say. Each phase is a row of one
+//! table ([`Phase::row`]); recognition is the search for the row that fits.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+
+use crate::model::{Routes, Shape, Weight};
+use crate::provider::Observed;
+
+/// A named resting point of a release; every one is safe to stay in for weeks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Nothing of a release is in the manifests.
+    Idle,
+    /// The copy runs beside the workload; nothing routes to it.
+    Split,
+    /// The routes name the canary version only.
+    Wire,
+    /// The Service selects both versions' pods.
+    Widen,
+    /// The routes name both versions; everything goes to the stable one.
+    Park,
+    /// The routes name both versions; the canary gets some requests.
+    Ramp,
+    /// The routes name both versions; everything goes to the canary.
+    Hold,
+    /// The copy is gone.
+    Retire,
+    /// The routes are as generated.
+    Unroute,
+    /// The versions are no longer declared.
+    Unwire,
+    /// The labels and the release are gone: idle again.
+    Tidy,
+}
+
+impl Phase {
+    /// Every phase, in order.
+    pub const ALL: [Self; 11] = [
+        Self::Idle,
+        Self::Split,
+        Self::Wire,
+        Self::Widen,
+        Self::Park,
+        Self::Ramp,
+        Self::Hold,
+        Self::Retire,
+        Self::Unroute,
+        Self::Unwire,
+        Self::Tidy,
+    ];
+
+    /// The name a user types and sees.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Split => "split",
+            Self::Wire => "wire",
+            Self::Widen => "widen",
+            Self::Park => "park",
+            Self::Ramp => "ramp",
+            Self::Hold => "hold",
+            Self::Retire => "retire",
+            Self::Unroute => "unroute",
+            Self::Unwire => "unwire",
+            Self::Tidy => "tidy",
+        }
+    }
+
+    /// The phase of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.as_str() == name)
+    }
+
+    /// What the transition into the phase does, in a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Idle => "one version, nothing of a release",
+            Self::Split => "start the copy beside the workload and declare both versions",
+            Self::Wire => "route by version: everything to the canary side, which runs the same code",
+            Self::Widen => "let the Service select both versions",
+            Self::Park => "route everything to the stable copy; from here new code may be merged unexposed",
+            Self::Ramp => "raise the canary's share step by step",
+            Self::Hold => "everything to the canary; the stable copy still stands by",
+            Self::Retire => "remove the stable copy",
+            Self::Unroute => "give the routes back their generated form",
+            Self::Unwire => "remove the declaration of the versions",
+            Self::Tidy => "remove the labels and the release",
+        }
+    }
+
+    /// The phase after this one; `None` after the last.
+    pub fn following(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| *phase > self)
+    }
+
+    /// The columns of the phase table. Source: design of the phases, README "Phases".
+    fn row(self) -> Row {
+        let row = |labels, copy, subsets, wide, routes| Row { labels, copy, subsets, wide, routes };
+        match self {
+            Self::Idle | Self::Tidy => row(false, false, false, false, Named::None),
+            Self::Split => row(true, true, true, false, Named::None),
+            Self::Wire => row(true, true, true, false, Named::Canary),
+            Self::Widen => row(true, true, true, true, Named::Canary),
+            Self::Park | Self::Ramp | Self::Hold => row(true, true, true, true, Named::Both),
+            Self::Retire => row(true, false, true, false, Named::Canary),
+            Self::Unroute => row(true, false, true, false, Named::None),
+            Self::Unwire => row(true, false, false, false, Named::None),
+        }
+    }
+
+    /// What the phase means for the files, with these routes per environment.
+    pub fn shape(self, routes: IndexMap<String, Routes>) -> Shape {
+        let Row { labels, copy, subsets, wide, .. } = self.row();
+        Shape { labels, copy, subsets, wide, routes }
+    }
+
+    /// The routes of an environment on entering the phase, from what they are now.
+    pub fn routes(self, now: Routes) -> Routes {
+        match (self.row().routes, now) {
+            (Named::None, _) => Routes::Plain,
+            (Named::Canary, _) => Routes::CanaryOnly,
+            (Named::Both, _) if self == Self::Hold => Routes::Both(Weight::FULL),
+            (Named::Both, Routes::Both(weight)) if self == Self::Ramp => Routes::Both(weight),
+            (Named::Both, _) => Routes::Both(Weight::ZERO),
+        }
+    }
+
+    /// Whether one environment can enter the phase before the others.
+    pub fn is_per_environment(self) -> bool {
+        matches!(self, Self::Wire | Self::Park | Self::Ramp | Self::Hold | Self::Unroute)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    None,
+    Canary,
+    Both,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Row {
+    labels: bool,
+    copy: bool,
+    subsets: bool,
+    wide: bool,
+    routes: Named,
+}
+
+impl Row {
+    fn of(observed: &Observed) -> Self {
+        let routes = match observed.routes {
+            Routes::Plain => Named::None,
+            Routes::CanaryOnly => Named::Canary,
+            Routes::Both(_) => Named::Both,
+        };
+        let Observed { labels, copy, subsets, wide, .. } = *observed;
+        Self { labels, copy, subsets, wide, routes }
+    }
+
+    /// What an environment lacks, or has too much, for this row.
+    fn missing(self, now: Self) -> Vec<&'static str> {
+        let columns = [
+            (self.labels, now.labels, "the version labels on the workload", "the version labels are still there"),
+            (self.copy, now.copy, "the copy", "the copy is still there"),
+            (self.subsets, now.subsets, "the declaration of both versions", "the versions are still declared"),
+            (self.wide, now.wide, "the Service selecting both versions", "the Service still selects both versions"),
+        ];
+        let mut missing: Vec<_> = columns
+            .iter()
+            .filter(|(wanted, now, ..)| wanted != now)
+            .map(|(wanted, _, lacks, extra)| if *wanted { *lacks } else { *extra })
+            .collect();
+        if self.routes != now.routes {
+            missing.push(match self.routes {
+                Named::None => "routes that name no version",
+                Named::Canary => "routes that name the canary only",
+                Named::Both => "routes that name both versions",
+            });
+        }
+        missing
+    }
+
+    /// Whether each column is as in one of two rows.
+    fn is_between(self, one: Self, other: Self) -> bool {
+        (self.labels == one.labels || self.labels == other.labels)
+            && (self.copy == one.copy || self.copy == other.copy)
+            && (self.subsets == one.subsets || self.subsets == other.subsets)
+            && (self.wide == one.wide || self.wide == other.wide)
+            && (self.routes == one.routes || self.routes == other.routes)
+    }
+}
+
+/// Where a release stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Position {
+    /// In a phase.
+    At(Phase),
+    /// In one of two phases that look the same in the files.
+    Ambiguous(Phase, Phase),
+    /// On the way from one phase to the next: some of it is done.
+    Between(Incomplete, Incomplete),
+    /// Fits no phase nor two neighbours; the nearest ones, with what each lacks.
+    Unclear(Vec<Incomplete>),
+    /// Environments are in phases more than one apart.
+    Disagree(IndexMap<String, Phase>),
+}
+
+/// A phase the files are not in, and why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incomplete {
+    /// The phase.
+    pub phase: Phase,
+    /// What is missing, each with the environments it is missing in (none: in all).
+    pub missing: Vec<Missing>,
+}
+
+/// One thing a phase needs and the files lack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// What.
+    pub what: &'static str,
+    /// In which environments.
+    pub environments: Vec<String>,
+}
+
+/// Finds the phase that the environments of an application are in.
+///
+/// `is_recorded`: a release file vouches for the release's history. A canary made by hand has none, so with both
+/// versions named and everything on the canary side it may be before `park` as well as in `hold`.
+pub fn recognise(environments: &IndexMap<String, Observed>, is_recorded: bool) -> Position {
+    let phases: Option<Vec<Phase>> = environments.values().map(phase_of).collect();
+    if let Some(phases) = &phases {
+        if let Some(phase) = together(phases) {
+            return match phase {
+                Phase::Hold if !is_recorded => Position::Ambiguous(Phase::Widen, Phase::Hold),
+                phase => Position::At(phase),
+            };
+        }
+    }
+    let neighbours = [
+        (Phase::Idle, Phase::Split),
+        (Phase::Split, Phase::Wire),
+        (Phase::Wire, Phase::Widen),
+        (Phase::Widen, Phase::Park),
+        (Phase::Hold, Phase::Retire),
+        (Phase::Retire, Phase::Unroute),
+        (Phase::Unroute, Phase::Unwire),
+    ];
+    let fits = |(one, other): &(Phase, Phase)| {
+        environments.values().all(|observed| {
+            Row::of(observed).is_between(one.row(), other.row()) && has_resting_weight(observed, *one, *other)
+        })
+    };
+    if let Some((one, other)) = neighbours.into_iter().find(fits) {
+        return Position::Between(incomplete(one, environments), incomplete(other, environments));
+    }
+    if let Some(phases) = phases {
+        let named = environments.keys().cloned().zip(phases);
+        return Position::Disagree(named.collect());
+    }
+    let mut nearest: Vec<_> = Phase::ALL
+        .into_iter()
+        .filter(|phase| !matches!(phase, Phase::Tidy | Phase::Ramp | Phase::Hold))
+        .map(|phase| incomplete(phase, environments))
+        .collect();
+    nearest.sort_by_key(|incomplete| incomplete.missing.len());
+    nearest.truncate(2);
+    Position::Unclear(nearest)
+}
+
+/// Next to `widen` both versions rest at 100/0, next to `retire` at 0/100.
+fn has_resting_weight(observed: &Observed, one: Phase, other: Phase) -> bool {
+    match observed.routes {
+        Routes::Both(weight) if other == Phase::Park => weight == Weight::ZERO,
+        Routes::Both(weight) if one == Phase::Hold => weight == Weight::FULL,
+        _ => true,
+    }
+}
+
+/// The phase whose row one environment has.
+fn phase_of(observed: &Observed) -> Option<Phase> {
+    let row = Row::of(observed);
+    match observed.routes {
+        Routes::Both(_) if row != Phase::Ramp.row() => None,
+        Routes::Both(Weight::ZERO) => Some(Phase::Park),
+        Routes::Both(Weight::FULL) => Some(Phase::Hold),
+        Routes::Both(_) => Some(Phase::Ramp),
+        _ => Phase::ALL.into_iter().find(|phase| phase.row() == row),
+    }
+}
+
+/// The phase of all environments together: the same, or `ramp` where only weights differ.
+fn together(phases: &[Phase]) -> Option<Phase> {
+    let (first, rest) = phases.split_first()?;
+    if rest.iter().all(|phase| phase == first) {
+        return Some(*first);
+    }
+    let is_weighted = |phase: &Phase| matches!(phase, Phase::Park | Phase::Ramp | Phase::Hold);
+    phases.iter().all(is_weighted).then_some(Phase::Ramp)
+}
+
+fn incomplete(phase: Phase, environments: &IndexMap<String, Observed>) -> Incomplete {
+    let mut found: IndexMap<&'static str, Vec<String>> = IndexMap::new();
+    for (name, observed) in environments {
+        for what in phase.row().missing(Row::of(observed)) {
+            found.entry(what).or_default().push(name.clone());
+        }
+    }
+    let missing = found.into_iter().map(|(what, environments)| Missing { what, environments }).collect();
+    Incomplete { phase, missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observed(phase: Phase, routes: Routes) -> Observed {
+        let Row { labels, copy, subsets, wide, .. } = phase.row();
+        Observed { labels, copy, subsets, wide, routes, drift: Vec::new() }
+    }
+
+    fn check(environments: [Observed; 2], expected: &Position) {
+        let [staging, production] = environments;
+        let environments = [("staging".to_owned(), staging), ("production".to_owned(), production)];
+        assert_eq!(recognise(&environments.into_iter().collect(), true), *expected);
+    }
+
+    #[test]
+    fn every_phase_is_recognised_from_its_own_shape() {
+        for phase in Phase::ALL {
+            let routes = match phase {
+                Phase::Ramp => Routes::Both(Weight::new(25).expect("valid")),
+                phase => phase.routes(Routes::Plain),
+            };
+            let expected = if phase == Phase::Tidy { Phase::Idle } else { phase };
+            check([observed(phase, routes), observed(phase, routes)], &Position::At(expected));
+        }
+    }
+
+    #[test]
+    fn environments_that_differ_in_weights_only_are_ramping() {
+        let (staging, production) = (Routes::Both(Weight::FULL), Routes::Both(Weight::ZERO));
+        check([observed(Phase::Hold, staging), observed(Phase::Park, production)], &Position::At(Phase::Ramp));
+    }
+
+    #[test]
+    fn neighbours_are_between_and_others_disagree() {
+        let split = || observed(Phase::Split, Routes::Plain);
+        let Position::Between(one, other) = recognise(
+            &[("staging".to_owned(), observed(Phase::Wire, Routes::CanaryOnly)), ("production".to_owned(), split())]
+                .into_iter()
+                .collect(),
+            true,
+        ) else {
+            panic!("split and wire are neighbours");
+        };
+        assert_eq!((one.phase, other.phase), (Phase::Split, Phase::Wire));
+        assert_eq!(other.missing[0].environments, ["production"]);
+
+        let ramp = observed(Phase::Ramp, Routes::Both(Weight::new(10).expect("valid")));
+        let phases = [("staging".to_owned(), Phase::Ramp), ("production".to_owned(), Phase::Split)];
+        check([ramp, split()], &Position::Disagree(phases.into_iter().collect()));
+    }
+
+    #[test]
+    fn everything_on_the_canary_is_ambiguous_without_a_release_file() {
+        let hold = || observed(Phase::Hold, Routes::Both(Weight::FULL));
+        let environments = [("staging".to_owned(), hold())].into_iter().collect();
+        assert_eq!(recognise(&environments, false), Position::Ambiguous(Phase::Widen, Phase::Hold));
+        assert_eq!(recognise(&environments, true), Position::At(Phase::Hold));
+    }
+}

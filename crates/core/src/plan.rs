@@ -1,0 +1,218 @@
+//! The remaining transitions of a release, made one after the other on the files as they will be, and what
+//! must be true before each is merged.
+
+use std::collections::BTreeMap;
+
+use crate::change::ChangeSet;
+use crate::diagnostic::Failure;
+use crate::manifest::ObjectRef;
+use crate::model::{Application, Release, Routes, Version};
+use crate::phase::Phase;
+use crate::repo::{Overlay, RepoPath};
+use crate::start::floor;
+use crate::transition::{Checkout, NextRequest, Purpose, Transition, next};
+
+/// More transitions than a release can have: the phases, and at most 100 steps for each of some environments.
+const LIMIT: usize = 1000;
+
+/// A transition of the plan, with what a reviewer needs to know about it.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The transition.
+    pub transition: Transition,
+    /// What must be true before it is merged.
+    pub preconditions: Vec<Precondition>,
+    /// How to take it back.
+    pub undo: String,
+}
+
+/// Something that must be true before a transition is merged, and the command that shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Precondition {
+    /// What, as a sentence without a final stop.
+    pub what: String,
+    /// The command to look with.
+    pub command: String,
+}
+
+/// Every transition from where a release stands to a tidy repository.
+///
+/// `first` is written before the plan begins (the release file, for a release that has not started).
+/// Errors: a transition that cannot be made, now or later.
+pub fn remaining(checkout: &Checkout<'_>, first: &ChangeSet, workload: &str) -> Result<Vec<Step>, Failure> {
+    let mut files: BTreeMap<RepoPath, Option<String>> = written(first).collect();
+    let mut steps = Vec::new();
+    while steps.len() < LIMIT {
+        let overlay = Overlay::new(checkout.repo, files.clone());
+        let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?;
+        let release = now.application.releases.iter().find(|release| release.workload == workload);
+        let Some(release) = release else { break };
+        let Some(transition) = next(&now, release, &NextRequest::default())? else { break };
+        let preconditions = preconditions(&now.application, release, &transition);
+        let undo = undo(&transition);
+        files.extend(written(&transition.change));
+        steps.push(Step { transition, preconditions, undo });
+    }
+    Ok(steps)
+}
+
+fn written(change: &ChangeSet) -> impl Iterator<Item = (RepoPath, Option<String>)> {
+    change.iter().map(|change| (change.path.clone(), change.after.clone()))
+}
+
+/// How to take a transition back, in the words of a reviewer.
+pub fn undo(transition: &Transition) -> String {
+    match &transition.purpose {
+        Purpose::Weights | Purpose::Enter(Phase::Ramp | Phase::Hold) => {
+            "tidegate rollback (everything back to the stable version), or revert the commit".to_owned()
+        }
+        Purpose::Enter(Phase::Retire | Phase::Unroute | Phase::Unwire | Phase::Tidy) => {
+            "revert the commit; tidegate abort sets the old image back".to_owned()
+        }
+        Purpose::Enter(_) => "revert the commit; tidegate abort goes all the way back".to_owned(),
+        Purpose::RestoreImage | Purpose::MovePin | Purpose::Start => "revert the commit".to_owned(),
+    }
+}
+
+/// What must be true before a transition is merged.
+pub fn preconditions(application: &Application, release: &Release, transition: &Transition) -> Vec<Precondition> {
+    let look = Look { application, release };
+    let is_exposing = |routes: &Routes| matches!(routes, Routes::Both(_));
+    let mut found = vec![look.runs_before()];
+    match &transition.purpose {
+        Purpose::Enter(Phase::Split) => found.extend([look.healthy(Version::Canary), look.room()]),
+        Purpose::Enter(Phase::Wire) => {
+            found.extend([look.healthy(Version::Stable), look.subsets()]);
+        }
+        Purpose::Enter(Phase::Widen) => found.extend([look.routes("names the canary subset only"), look.healthy(Version::Stable)]),
+        Purpose::Enter(Phase::Park) => {
+            found.extend([look.endpoints("the pods of both versions, and no others"), look.image(), look.healthy(Version::Stable)]);
+        }
+        Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights => {
+            found.extend([look.healthy(Version::Canary), look.image()]);
+        }
+        Purpose::Enter(Phase::Retire) => found.push(look.routes("gives the canary all requests")),
+        Purpose::Enter(Phase::Unroute) => found.extend([look.pruned(), look.endpoints("the pods of the workload only")]),
+        Purpose::Enter(Phase::Unwire) => found.push(look.routes("names no subset")),
+        Purpose::Enter(Phase::Tidy | Phase::Idle) => found.push(look.unwired()),
+        Purpose::RestoreImage => found.push(look.routes("gives the stable version all requests")),
+        Purpose::MovePin | Purpose::Start => {}
+    }
+    if transition.after.values().any(is_exposing) {
+        found.extend(look.floors());
+    }
+    found
+}
+
+/// Looks at the cluster for a release: the names that the commands need.
+struct Look<'a> {
+    application: &'a Application,
+    release: &'a Release,
+}
+
+impl Look<'_> {
+    fn kubectl(&self, what: &str) -> String {
+        format!("kubectl -n {} {what}", self.application.namespace)
+    }
+
+    fn name(&self, workload: &str, group: &str, kind: &str) -> String {
+        let mut environments = self.application.environments.keys();
+        let found = environments.find_map(|name| self.application.generated(name, workload, group, kind));
+        found.map_or_else(|| format!("{}-{workload}", self.application.name), |manifest| manifest.object.name.clone())
+    }
+
+    fn runs_before(&self) -> Precondition {
+        Precondition {
+            what: "every environment runs the commit before this one, production included".to_owned(),
+            command: format!("argocd app list -l applicationName={} -o wide", self.application.name),
+        }
+    }
+
+    fn healthy(&self, version: Version) -> Precondition {
+        let workload = self.release.workload_of(version);
+        let name = self.name(workload, "apps", "Deployment");
+        Precondition {
+            what: format!("the {version} version's pods ({workload}) are ready, in every environment"),
+            command: self.kubectl(&format!("rollout status deployment/{name} --timeout=10s")),
+        }
+    }
+
+    fn room(&self) -> Precondition {
+        Precondition {
+            what: "there is room for the workload a second time".to_owned(),
+            command: self.kubectl("describe resourcequota"),
+        }
+    }
+
+    fn subsets(&self) -> Precondition {
+        let rule = self.name(&self.release.workload, "networking.istio.io", "VirtualService");
+        Precondition {
+            what: "the DestinationRule with both subsets is live".to_owned(),
+            command: self.kubectl(&format!("get destinationrule {rule} -o jsonpath='{{.spec.subsets[*].name}}'")),
+        }
+    }
+
+    fn unwired(&self) -> Precondition {
+        let rule = self.name(&self.release.workload, "networking.istio.io", "VirtualService");
+        Precondition {
+            what: "the DestinationRule is gone in every environment, pruned in production".to_owned(),
+            command: self.kubectl(&format!("get destinationrule {rule} --ignore-not-found")),
+        }
+    }
+
+    fn routes(&self, says: &str) -> Precondition {
+        let service = self.name(&self.release.workload, "networking.istio.io", "VirtualService");
+        Precondition {
+            what: format!("the live VirtualService {says}"),
+            command: self.kubectl(&format!("get virtualservice {service} -o jsonpath='{{.spec.http[*].route}}'")),
+        }
+    }
+
+    fn endpoints(&self, are: &str) -> Precondition {
+        let service = self.name(&self.release.workload, "", "Service");
+        Precondition {
+            what: format!("the live Service's endpoints are {are}"),
+            command: self.kubectl(&format!("get endpointslices -l kubernetes.io/service-name={service} -o wide")),
+        }
+    }
+
+    fn image(&self) -> Precondition {
+        let name = self.name(self.release.workload_of(Version::Stable), "apps", "Deployment");
+        let tag = self.release.stable.tag.as_deref().unwrap_or("the pinned image");
+        Precondition {
+            what: format!("the stable version runs {tag}"),
+            command: self.kubectl(&format!("get deployment {name} -o jsonpath='{{.spec.template.spec.containers[*].image}}'")),
+        }
+    }
+
+    fn pruned(&self) -> Precondition {
+        let name = self.name(&self.release.copy, "apps", "Deployment");
+        Precondition {
+            what: format!("`{}` is gone in every environment; production does not prune by itself", self.release.copy),
+            command: self.kubectl(&format!("get deployment {name} --ignore-not-found")),
+        }
+    }
+
+    /// Git knows the floors of both versions, not how many pods run now.
+    fn floors(&self) -> impl Iterator<Item = Precondition> {
+        self.application.environments.keys().filter_map(|environment| {
+            let of = |version| floor(self.application, environment, self.release.workload_of(version));
+            let (stable, canary) = (of(Version::Stable)?, of(Version::Canary)?);
+            Some(Precondition {
+                what: format!("{environment} has pods enough for these shares; the floors are {stable} stable, {canary} canary"),
+                command: self.kubectl("get deployments,hpa"),
+            })
+        })
+    }
+}
+
+/// Looks up the object and the JSON patch that give the canary a share at once, without Git: for the night when
+/// Git is too slow. The commit must follow, or the next sync takes it back.
+pub fn live_command(application: &Application, release: &Release, environment: &str, routes: Routes) -> Option<String> {
+    let Routes::Both(canary) = routes else { return None };
+    let (object, patch): (ObjectRef, _) =
+        release.provider.provider().live_patch(application, release, environment, canary)?;
+    let kind = object.kind.to_lowercase();
+    let Application { namespace, .. } = application;
+    Some(format!("kubectl -n {namespace} patch {kind} {} --type json -p '{patch}'", object.name))
+}

@@ -1,0 +1,480 @@
+//! Istio: VirtualService weights over the subsets of a DestinationRule.
+//!
+//! Source: Istio reference, "Virtual Service", "Destination Rule"; the GAP canary guide for names and labels.
+//! A subset is the Service's endpoints that also carry the subset's labels, so three things hang together:
+//! pod labels, subsets, and which pods the Service selects.
+
+use serde_json::{Map, Value, json};
+
+use super::{CANARY_LABEL, DEFAULT_MARK, Intent, Observed, Provider, ProviderId, VERSION_LABEL};
+use super::{CopyIntent, canary_mark, version_labels};
+use crate::diagnostic::{Code, Diagnostic, Location};
+use crate::manifest::{Manifest, ObjectRef};
+use crate::model::{Application, Environment, Release, Routes, Shape, TargetedPatch, Version, Weight};
+use crate::render::render_object;
+
+mod routes;
+
+use routes::{Split, Unsplittable};
+
+const NETWORKING: &str = "networking.istio.io";
+
+/// The provider.
+pub(super) struct Istio;
+
+impl Provider for Istio {
+    fn id(&self) -> ProviderId {
+        ProviderId::Istio
+    }
+
+    fn check_start(&self, application: &Application, release: &Release) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        for environment in application.environments.values() {
+            if application.generated(&environment.name, &release.workload, NETWORKING, "VirtualService").is_none() {
+                let message = format!("workload `{}` is not routed by the service mesh", release.workload);
+                let problem = Diagnostic::error(Code::CanaryImpossible, message);
+                let problem = problem.at(application.workloads[&release.workload].origin.clone());
+                problems.push(problem.hint("set `useServiceMesh: true`, deploy it to every environment, and start again"));
+                return problems;
+            }
+            let Some(mesh) = Mesh::of(application, release, &environment.name) else { continue };
+            problems.extend(mesh.own_subsets(environment));
+            if let Err(wrong) = mesh.routes_patches(application, environment, Routes::Both(Weight::ZERO), release) {
+                problems.extend(wrong);
+            }
+        }
+        problems.dedup();
+        problems
+    }
+
+    fn emit(
+        &self,
+        application: &Application,
+        release: &Release,
+        shape: &Shape,
+    ) -> Result<Vec<Intent>, Vec<Diagnostic>> {
+        let mut intents = Vec::new();
+        let mut routes_patches = Vec::new();
+        let mut problems = Vec::new();
+        if shape.labels {
+            let workload = release.workload.clone();
+            let version = if release.copy_runs == Version::Stable { Version::Canary } else { Version::Stable };
+            intents.push(Intent::Label { workload, labels: version_labels(application, release, version) });
+        }
+        if shape.copy {
+            intents.push(Intent::Copy(CopyIntent {
+                of: release.workload.clone(),
+                key: release.copy.clone(),
+                labels: version_labels(application, release, release.copy_runs),
+                image: release.stable.clone(),
+            }));
+        }
+        for environment in application.environments.values() {
+            let Some(mesh) = Mesh::of(application, release, &environment.name) else { continue };
+            intents.push(match shape.subsets {
+                true => mesh.destination_rule(environment),
+                false => mesh.no_destination_rule(application, environment),
+            });
+            intents.push(mesh.service(application, environment, release, shape.wide));
+            let routes = shape.routes.get(&environment.name).copied().unwrap_or(Routes::Plain);
+            match mesh.routes_patches(application, environment, routes, release) {
+                Ok(patches) => routes_patches.extend(patches),
+                Err(wrong) => problems.extend(wrong),
+            }
+        }
+        // Weights differ per environment, so routes are written per environment even while they are the same.
+        let mut intents = together(intents);
+        intents.extend(routes_patches);
+        if problems.is_empty() { Ok(intents) } else { Err(problems) }
+    }
+
+    fn observe(&self, application: &Application, release: &Release, environment: &str) -> Observed {
+        let mut drift = Vec::new();
+        let Some(mesh) = Mesh::of(application, release, environment) else {
+            let copy = application.workloads.contains_key(&release.copy);
+            return Observed { labels: false, copy, subsets: false, wide: false, routes: Routes::Plain, drift };
+        };
+        let pods = |workload: &str| application.deployed(environment, workload, "apps", "Deployment")?.pod_labels();
+        let original = pods(&release.workload);
+        let copy = pods(&release.copy);
+        let has = |pods: Option<&Map<String, Value>>, label: &str| pods.is_some_and(|pods| pods.contains_key(label));
+        let service = application.deployed(environment, &release.workload, "", "Service");
+        let selector = service.and_then(|service| service.value.pointer("/spec/selector")?.as_object());
+        let wide = match (selector, original, copy) {
+            (Some(selector), Some(original), Some(copy)) => selects(selector, original) && selects(selector, copy),
+            (Some(selector), ..) => selector.contains_key(CANARY_LABEL),
+            _ => false,
+        };
+        let routes = mesh.observed_routes(&application.environments[environment], &mut drift);
+        Observed {
+            labels: has(original, VERSION_LABEL) && has(original, CANARY_LABEL),
+            copy: copy.is_some(),
+            subsets: mesh.has_subsets,
+            wide,
+            routes,
+            drift,
+        }
+    }
+
+    fn live_patch(
+        &self,
+        application: &Application,
+        release: &Release,
+        environment: &str,
+        canary: Weight,
+    ) -> Option<(ObjectRef, Value)> {
+        let mesh = Mesh::of(application, release, environment)?;
+        let split = mesh.split();
+        let service = application.deployed(environment, &release.workload, NETWORKING, "VirtualService")?;
+        let http = service.value.pointer("/spec/http")?.as_array()?;
+        let operations: Vec<Value> = http
+            .iter()
+            .enumerate()
+            .flat_map(|(rule_index, rule)| {
+                let entries = rule.get("route").and_then(Value::as_array).into_iter().flatten().enumerate();
+                let weights = entries.filter_map(|(index, entry)| Some((index, split.weight_of(entry, canary)?)));
+                weights.map(move |(index, weight)| {
+                    let path = format!("/spec/http/{rule_index}/route/{index}/weight");
+                    json!({"op": "replace", "path": path, "value": weight.percent()})
+                }).collect::<Vec<_>>()
+            })
+            .collect();
+        Some((service.object.clone(), Value::Array(operations)))
+    }
+}
+
+/// Joins intents that say the same of several environments.
+fn together(intents: Vec<Intent>) -> Vec<Intent> {
+    let mut joined: Vec<Intent> = Vec::new();
+    for mut intent in intents {
+        let more = intent.take_environments();
+        let same = joined.iter_mut().find_map(|other| {
+            let environments = other.take_environments();
+            let is_same = *other == intent && !more.is_empty();
+            other.give_environments(environments);
+            is_same.then_some(other)
+        });
+        match same {
+            Some(other) => {
+                let mut environments = other.take_environments();
+                environments.extend(more);
+                other.give_environments(environments);
+            }
+            None => {
+                intent.give_environments(more);
+                joined.push(intent);
+            }
+        }
+    }
+    joined
+}
+
+/// What one environment's objects mean for a release.
+struct Mesh {
+    namespace: String,
+    /// Name of the workload's Service.
+    service: String,
+    /// The Service's full name in the mesh.
+    host: String,
+    /// Name of the DestinationRule we write: that of the generated VirtualService.
+    rule_name: String,
+    api_version: String,
+    stable: String,
+    canary: String,
+    has_subsets: bool,
+    from_weight: Option<u64>,
+    /// The canary label's value where it is not the usual one: then subsets name it too.
+    own_mark: Option<String>,
+}
+
+impl Mesh {
+    /// `None` where the workload has no Service or VirtualService.
+    fn of(application: &Application, release: &Release, environment: &str) -> Option<Self> {
+        let service = &application.generated(environment, &release.workload, "", "Service")?.object.name;
+        let routes = &application.generated(environment, &release.workload, NETWORKING, "VirtualService")?.object;
+        let mut mesh = Self {
+            namespace: application.namespace.clone(),
+            service: service.clone(),
+            host: format!("{service}.{}.svc.cluster.local", application.namespace),
+            rule_name: routes.name.clone(),
+            api_version: routes.api_version.clone(),
+            stable: Version::Stable.label().to_owned(),
+            canary: Version::Canary.label().to_owned(),
+            has_subsets: false,
+            from_weight: release.from_weight,
+            own_mark: Some(canary_mark(application, release)).filter(|mark| mark != DEFAULT_MARK),
+        };
+        mesh.find_subsets(application, release, environment);
+        Some(mesh)
+    }
+
+    /// Finds the subsets of the two versions by the pods they select, whatever their names.
+    fn find_subsets(&mut self, application: &Application, release: &Release, environment: &str) {
+        let pods = |workload: &str| application.deployed(environment, workload, "apps", "Deployment")?.pod_labels();
+        let stable_pods = pods(release.workload_of(Version::Stable));
+        let canary_pods = pods(release.workload_of(Version::Canary));
+        let rendered = &application.environments[environment].rendered;
+        let rules = rendered.of_kind(NETWORKING, "DestinationRule").filter(|rule| self.is_for_host(rule));
+        let subsets: Vec<(&str, &Map<String, Value>)> = rules
+            .filter_map(|rule| rule.value.pointer("/spec/subsets")?.as_array())
+            .flatten()
+            .filter_map(|subset| Some((subset.get("name")?.as_str()?, subset.get("labels")?.as_object()?)))
+            .filter(|(_, labels)| labels.contains_key(VERSION_LABEL))
+            .collect();
+        let find = |version: Version, pods: Option<&Map<String, Value>>| {
+            let by_pods = subsets.iter().find(|(_, labels)| pods.is_some_and(|pods| selects(labels, pods)));
+            let by_label = || subsets.iter().find(|(_, labels)| labels[VERSION_LABEL] == version.label());
+            by_pods.or_else(by_label).map(|(name, _)| (*name).to_owned())
+        };
+        let stable = find(Version::Stable, stable_pods);
+        let canary = find(Version::Canary, canary_pods);
+        self.has_subsets = stable.is_some() && canary.is_some();
+        self.stable = stable.unwrap_or_else(|| self.stable.clone());
+        self.canary = canary.unwrap_or_else(|| self.canary.clone());
+    }
+
+    /// Whether a destination in the application's namespace means the workload's Service.
+    fn is_host(&self, host: &str) -> bool {
+        let short = [self.service.clone(), format!("{}.{}", self.service, self.namespace)];
+        host == self.host || short.iter().any(|name| name == host) || host == format!("{}.svc", short[1])
+    }
+
+    fn is_for_host(&self, rule: &Manifest) -> bool {
+        rule.text("/spec/host").is_some_and(|host| self.is_host(host))
+    }
+
+    fn split(&self) -> Split<'_> {
+        Split {
+            is_host: Box::new(|host| self.is_host(host)),
+            stable: &self.stable,
+            canary_subset: &self.canary,
+            from_weight: self.from_weight,
+        }
+    }
+
+    /// The DestinationRule for the host that stands in the repository, preferring one with the subsets.
+    fn found_rule<'a>(&self, environment: &'a Environment) -> Option<&'a Manifest> {
+        let rules = environment.base.iter().filter(|manifest| manifest.object.is(NETWORKING, "DestinationRule"));
+        let mut rules: Vec<_> = rules.filter(|rule| self.is_for_host(rule)).collect();
+        rules.sort_by_key(|rule| !self.names_subsets(rule));
+        rules.first().copied()
+    }
+
+    fn names_subsets(&self, rule: &Manifest) -> bool {
+        let subsets = rule.value.pointer("/spec/subsets").and_then(Value::as_array);
+        subsets.into_iter().flatten().any(|subset| self.is_subset(subset))
+    }
+
+    fn is_subset(&self, subset: &Value) -> bool {
+        let name = subset.get("name").and_then(Value::as_str);
+        name.is_some_and(|name| name == self.stable || name == self.canary)
+    }
+
+    /// Subsets of the user's own where ours must go.
+    fn own_subsets(&self, environment: &Environment) -> Option<Diagnostic> {
+        let rule = environment.base.iter().find(|manifest| {
+            manifest.object.is(NETWORKING, "DestinationRule") && self.is_for_host(manifest)
+        })?;
+        let subsets = rule.value.pointer("/spec/subsets")?.as_array()?;
+        let names = [self.stable.as_str(), self.canary.as_str()];
+        let index = subsets.iter().position(|subset| {
+            subset.get("name").and_then(Value::as_str).is_some_and(|name| names.contains(&name))
+        })?;
+        let message = format!("{} already has a subset `{}`", rule.object, names[0]);
+        let at = rule.origin.below(&["spec", "subsets", &index.to_string()]);
+        let hint = "a canary needs the subsets v1 and v2: rename yours first";
+        Some(Diagnostic::error(Code::CanaryImpossible, message).at(at).hint(hint))
+    }
+
+    fn subset(&self, version: Version) -> Value {
+        let mut labels = Map::from_iter([(VERSION_LABEL.to_owned(), json!(version.label()))]);
+        if let Some(mark) = &self.own_mark {
+            labels.insert(CANARY_LABEL.to_owned(), json!(mark));
+        }
+        json!({"name": version.label(), "labels": labels})
+    }
+
+    /// The DestinationRule with both subsets: the one that is there for the host, else one of ours.
+    fn destination_rule(&self, environment: &Environment) -> Intent {
+        let environments = vec![environment.name.clone()];
+        let subsets = [self.subset(Version::Stable), self.subset(Version::Canary)];
+        let Some(found) = self.found_rule(environment) else {
+            let value = json!({
+                "apiVersion": self.api_version,
+                "kind": "DestinationRule",
+                "metadata": {"name": self.rule_name},
+                "spec": {"host": self.host, "subsets": subsets},
+            });
+            return Intent::Object { environments, value };
+        };
+        let mut value = found.value.clone();
+        if let Some(list) = subsets_of(&mut value).filter(|_| !self.has_subsets) {
+            list.extend(subsets);
+        }
+        Intent::Object { environments, value }
+    }
+
+    /// No subsets: a rule of ours goes, one of the user's loses them.
+    fn no_destination_rule(&self, application: &Application, environment: &Environment) -> Intent {
+        let environments = vec![environment.name.clone()];
+        let own = ObjectRef::new(&self.api_version, "DestinationRule", &self.rule_name);
+        let Some(found) = self.found_rule(environment).filter(|rule| self.names_subsets(rule)) else {
+            return Intent::NoObject { environments, object: own };
+        };
+        let mut value = found.value.clone();
+        if let Some(subsets) = subsets_of(&mut value).filter(|_| !application.owns(&found.origin)) {
+            subsets.retain(|subset| !self.is_subset(subset));
+            let is_empty = subsets.is_empty();
+            let spec = value.get_mut("spec").and_then(Value::as_object_mut);
+            match spec {
+                Some(spec) if is_empty && spec.len() <= 2 => {}
+                Some(spec) if is_empty => {
+                    spec.shift_remove("subsets");
+                    return Intent::Object { environments, value };
+                }
+                _ => return Intent::Object { environments, value },
+            }
+        }
+        Intent::NoObject { environments, object: found.object.clone() }
+    }
+
+    /// The Service, selecting the pods of both versions and nothing else, or as it is generated.
+    fn service(&self, application: &Application, environment: &Environment, release: &Release, is_wide: bool) -> Intent {
+        let pods = |workload: &str| {
+            application.deployed(&environment.name, workload, "apps", "Deployment").and_then(Manifest::pod_labels)
+        };
+        let (original, copy) = (pods(&release.workload), pods(&release.copy));
+        let service = application.generated(&environment.name, &release.workload, "", "Service");
+        let generated = service.and_then(|service| service.value.pointer("/spec/selector")?.as_object());
+        let mut selector = Map::new();
+        for key in generated.into_iter().flat_map(Map::keys) {
+            let differs = original.and_then(|pods| pods.get(key)) != copy.and_then(|pods| pods.get(key));
+            if differs {
+                selector.insert(key.clone(), Value::Null);
+            }
+        }
+        selector.insert(CANARY_LABEL.to_owned(), json!(canary_mark(application, release)));
+        selector.insert("applicationName".to_owned(), json!(application.name));
+        let environments = vec![environment.name.clone()];
+        let target = ObjectRef::new("v1", "Service", &self.service);
+        let fields = json!({"spec": {"selector": selector}});
+        match is_wide {
+            true => Intent::Patch { environments, target, fields },
+            false => Intent::NoPatch { environments, target, fields },
+        }
+    }
+
+    /// Every VirtualService with routes to the host, with those routes as wanted.
+    ///
+    /// Starts from what is rendered without our own patches, so that whatever the user changes meanwhile is carried.
+    fn routes_patches(
+        &self,
+        application: &Application,
+        environment: &Environment,
+        wanted: Routes,
+        release: &Release,
+    ) -> Result<Vec<Intent>, Vec<Diagnostic>> {
+        let mut intents = Vec::new();
+        let mut problems = Vec::new();
+        for base in environment.base.iter().filter(|manifest| manifest.object.is(NETWORKING, "VirtualService")) {
+            let is_users = |patch: &TargetedPatch| !application.owns(&patch.origin);
+            let Some(plain) = render_object(environment, &base.object, &is_users)? else { continue };
+            let at = http_origin(application, environment, base);
+            problems.extend(self.other_protocols(&plain, &base.origin));
+            let Some(http) = plain.value.pointer("/spec/http").and_then(Value::as_array) else { continue };
+            let environments = vec![environment.name.clone()];
+            let target = base.object.clone();
+            match self.split().apply(http, wanted) {
+                Ok(Some(wanted_http)) if wanted != Routes::Plain || wanted_http != *http => {
+                    intents.push(Intent::Patch { environments, target, fields: json!({"spec": {"http": wanted_http}}) });
+                }
+                Ok(Some(_)) => intents.push(Intent::NoPatch { environments, target, fields: json!({}) }),
+                Ok(None) => {}
+                Err(Unsplittable { rule_index, reason }) => {
+                    let message = format!("route {} of {} {reason}", rule_index + 1, base.object);
+                    let hint = format!("take the other destinations out before releasing `{}`", release.workload);
+                    let problem = Diagnostic::error(Code::UnsupportedRoute, message);
+                    problems.push(problem.at(at.below(&[&rule_index.to_string(), "route"])).hint(hint));
+                }
+            }
+        }
+        if problems.is_empty() { Ok(intents) } else { Err(problems) }
+    }
+
+    /// Routes of raw TCP and TLS to the host cannot be told apart by version here.
+    fn other_protocols(&self, service: &Manifest, at: &Location) -> Vec<Diagnostic> {
+        let reaches = |protocol: &str| {
+            let rules = service.value.pointer(&format!("/spec/{protocol}")).and_then(Value::as_array);
+            let entries = rules.into_iter().flatten().filter_map(|rule| rule.get("route")?.as_array()).flatten();
+            entries.filter_map(|entry| entry.pointer("/destination/host")?.as_str()).any(|host| self.is_host(host))
+        };
+        let protocols = ["tcp", "tls"].into_iter().filter(|protocol| reaches(protocol));
+        protocols
+            .map(|protocol| {
+                let message = format!("{} has {protocol} routes to {}", service.object, self.service);
+                Diagnostic::error(Code::UnsupportedRoute, message)
+                    .at(at.clone())
+                    .hint("only http routes can be split by weight: route this traffic to a Service of its own")
+            })
+            .collect()
+    }
+
+    /// What all routes to the host name; routes that disagree with the others are drift.
+    fn observed_routes(&self, environment: &Environment, drift: &mut Vec<Diagnostic>) -> Routes {
+        let mut found: Vec<(Routes, &Manifest, usize)> = Vec::new();
+        let at = |service: &Manifest, rule_index: usize| {
+            let source = environment.patches.iter().rev().find(|patch| sets_http(patch, &service.object));
+            let origin = source.map_or(&service.origin, |patch| &patch.origin);
+            origin.below(&["spec", "http", &rule_index.to_string()])
+        };
+        for service in environment.rendered.of_kind(NETWORKING, "VirtualService") {
+            let http = service.value.pointer("/spec/http").and_then(Value::as_array);
+            for (rule_index, rule) in http.into_iter().flatten().enumerate() {
+                match self.split().read(rule) {
+                    Ok(Some(routes)) => found.push((routes, service, rule_index)),
+                    Ok(None) => {}
+                    Err(reason) => {
+                        let message = format!("route {} of {} {reason}", rule_index + 1, service.object);
+                        drift.push(Diagnostic::error(Code::UnsupportedRoute, message).at(at(service, rule_index)));
+                    }
+                }
+            }
+        }
+        let named = found.iter().map(|(routes, ..)| *routes).find(|routes| *routes != Routes::Plain);
+        let Some(routes) = named else { return Routes::Plain };
+        for (other, service, rule_index) in found.iter().filter(|(other, ..)| *other != routes) {
+            let message = match other {
+                Routes::Plain => format!("route {} of {} names no version", rule_index + 1, service.object),
+                _ => format!("route {} of {} is split differently from the first", rule_index + 1, service.object),
+            };
+            drift.push(Diagnostic::warning(Code::Drift, message).at(at(service, *rule_index)));
+        }
+        routes
+    }
+}
+
+/// Where the `http` list of a VirtualService was written last by the user.
+fn http_origin(application: &Application, environment: &Environment, base: &Manifest) -> Location {
+    let mut patches = environment.patches.iter().rev().filter(|patch| !application.owns(&patch.origin));
+    let source = patches.find(|patch| sets_http(patch, &base.object));
+    source.map_or(&base.origin, |patch| &patch.origin).below(&["spec", "http"])
+}
+
+fn sets_http(patch: &TargetedPatch, service: &ObjectRef) -> bool {
+    let is_target = patch.target.kind == service.kind && patch.target.name == service.name;
+    is_target && patch.value.pointer("/spec/http").is_some()
+}
+
+fn subsets_of(rule: &mut Value) -> Option<&mut Vec<Value>> {
+    let spec = rule.get_mut("spec")?.as_object_mut()?;
+    let subsets = spec.entry("subsets").or_insert_with(|| json!([]));
+    if subsets.is_null() {
+        *subsets = json!([]);
+    }
+    subsets.as_array_mut()
+}
+
+/// Whether labels satisfy an equality selector.
+fn selects(selector: &Map<String, Value>, labels: &Map<String, Value>) -> bool {
+    !selector.is_empty() && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}

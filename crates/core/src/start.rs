@@ -1,0 +1,354 @@
+//! `init`: looks at an application, says why a canary can or cannot start, and writes the release file.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment as Templates, UndefinedBehavior, context};
+use serde_json::Value;
+
+use crate::change::ChangeSet;
+use crate::diagnostic::{Code, Diagnostic, Failure};
+use crate::layout::gap;
+use crate::manifest::Manifest;
+use crate::model::{Application, Method, PinnedImage, Release, Version, Weight, Workload};
+use crate::phase::{Phase, Position};
+use crate::plan::{self, Step};
+use crate::provider::{CANARY_LABEL, ProviderId, VERSION_LABEL};
+use crate::schema::release::{DEFAULT_STEPS, check_tag, known_names, parse_steps};
+use crate::transition::{Checkout, Purpose, Standing, Transition};
+
+/// What a user asks of `init`; what is left out is found by looking.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartRequest {
+    /// The workload to release.
+    pub workload: Option<String>,
+    /// The traffic system, by name.
+    pub provider: Option<String>,
+    /// The image that the stable version is pinned to.
+    pub stable_tag: Option<String>,
+    /// Percent to the canary.
+    pub steps: Option<Vec<u64>>,
+    /// Whether to take over a canary made by hand.
+    pub adopt: bool,
+}
+
+/// A release that can start, and what was assumed.
+#[derive(Debug)]
+pub struct Start {
+    /// The release file as a transition; `None` where it says this already.
+    pub transition: Option<Transition>,
+    /// What was found by looking, one sentence each.
+    pub assumptions: Vec<String>,
+}
+
+/// Writes a release file for a workload.
+///
+/// Errors: every reason why a canary cannot start here, each with its place.
+pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, Failure> {
+    let application = &checkout.application;
+    let workload = choose_workload(application, request.workload.as_deref())?;
+    let provider = choose_provider(request.provider.as_deref())?;
+    let known = application.releases.iter().find(|release| release.workload == workload.key);
+    if let Some(recorded) = known.filter(|release| release.origin.is_some()) {
+        return already_recorded(recorded, request);
+    }
+    let mut assumptions = vec![format!("workload `{}`: {}", workload.key, why_this(application, request))];
+    let release = match known {
+        Some(made_by_hand) => adopt(application, made_by_hand, request, &mut assumptions)?,
+        None => new_release(workload, provider, request, &mut assumptions)?,
+    };
+    if known.is_none() {
+        let problems = refusals(application, workload, &release);
+        if !problems.is_empty() {
+            return Err(problems.into());
+        }
+    }
+    let added = gap::release_file::add(application, release_text(application, &release)?)?;
+    let change = ChangeSet::new([added]);
+    if known.is_none() {
+        // A refusal further on is better told now than half-way.
+        let ahead = plan::remaining(checkout, &change, &release.workload)?;
+        assumptions.extend(describe_plan(application, &ahead));
+    }
+    let routes = Standing::of(application, &release).routes();
+    let notices = gap::accidental_services(application, &release);
+    let transition = Transition {
+        workload: release.workload.clone(),
+        purpose: Purpose::Start,
+        before: routes.clone(),
+        after: routes,
+        change,
+        notices,
+    };
+    Ok(Start { transition: Some(transition), assumptions })
+}
+
+fn choose_workload<'a>(application: &'a Application, wanted: Option<&str>) -> Result<&'a Workload, Diagnostic> {
+    let keys = || application.workloads.keys().map(String::as_str);
+    if let Some(wanted) = wanted {
+        return application.workloads.get(wanted).ok_or_else(|| {
+            let found = Diagnostic::error(Code::UnknownName, format!("there is no workload `{wanted}`"));
+            known_names(found, wanted, keys().collect::<Vec<_>>().into_iter())
+        });
+    }
+    let is_released = |workload: &Workload| {
+        application.releases.iter().any(|release| release.workload == workload.key && release.origin.is_some())
+    };
+    let exposed: Vec<&Workload> = application.workloads.values().filter(|workload| workload.is_exposed).collect();
+    let free: Vec<&Workload> = exposed.iter().copied().filter(|workload| !is_released(workload)).collect();
+    match (free.as_slice(), exposed.as_slice()) {
+        ([only], _) | ([], [only]) => Ok(only),
+        ([], []) => Err(Diagnostic::error(Code::CanaryImpossible, "no workload has an ingress, so there is no traffic to split")
+            .hint("a canary needs `ingress: {enabled: true}` on the workload that serves the traffic")),
+        _ => {
+            let names: Vec<&str> = exposed.iter().map(|workload| workload.key.as_str()).collect();
+            Err(Diagnostic::error(Code::AmbiguousRelease, format!("several workloads have an ingress: {}", names.join(", ")))
+                .hint(format!("name one: tidegate init --workload {}", names[0])))
+        }
+    }
+}
+
+fn why_this(application: &Application, request: &StartRequest) -> &'static str {
+    let exposed = application.workloads.values().filter(|workload| workload.is_exposed).count();
+    match (&request.workload, exposed) {
+        (Some(_), _) => "as asked",
+        (None, 1) => "the only one with an ingress",
+        (None, _) => "the only one with an ingress and no release",
+    }
+}
+
+fn choose_provider(wanted: Option<&str>) -> Result<ProviderId, Diagnostic> {
+    let Some(wanted) = wanted else { return Ok(ProviderId::Istio) };
+    ProviderId::parse(wanted).ok_or_else(|| {
+        let found = Diagnostic::error(Code::UnknownName, format!("unknown provider `{wanted}`"));
+        known_names(found, wanted, ProviderId::ALL.iter().map(|id| id.as_str()))
+    })
+}
+
+/// `init` a second time changes nothing; asking for something else is told where to write it.
+fn already_recorded(recorded: &Release, request: &StartRequest) -> Result<Start, Failure> {
+    let tag_differs = request.stable_tag.is_some() && request.stable_tag != recorded.stable.tag;
+    let steps = request.steps.as_deref().map(parse_steps).transpose()?;
+    let steps_differ = steps.is_some_and(|steps| steps != recorded.steps);
+    if !tag_differs && !steps_differ {
+        let found = format!("workload `{}` has a release already: nothing to write", recorded.workload);
+        return Ok(Start { transition: None, assumptions: vec![found] });
+    }
+    let message = format!("workload `{}` has a release already", recorded.workload);
+    let problem = Diagnostic::error(Code::NotInThisPhase, message);
+    let problem = match &recorded.origin {
+        Some(origin) => problem.at(origin.clone()),
+        None => problem,
+    };
+    Err(match tag_differs {
+        true => problem.hint("move the pin of a running canary with `tidegate hotfix --stable-tag TAG`"),
+        false => problem.hint("edit `steps` there"),
+    }
+    .into())
+}
+
+fn new_release(
+    workload: &Workload,
+    provider: ProviderId,
+    request: &StartRequest,
+    assumptions: &mut Vec<String>,
+) -> Result<Release, Failure> {
+    let image = workload.image.as_ref();
+    let from_tag = image.and_then(|image| image.tag.clone());
+    let tag = match (&request.stable_tag, &from_tag) {
+        (Some(tag), _) => {
+            assumptions.push(format!("stable image: `{tag}`, as asked"));
+            tag.clone()
+        }
+        (None, Some(tag)) => {
+            assumptions.push(format!("stable image: `{tag}`, the one in gap.yaml; --stable-tag pins another, best a digest"));
+            tag.clone()
+        }
+        (None, None) => {
+            let message = format!("workload `{}` names no image tag to keep as the stable version", workload.key);
+            let problem = Diagnostic::error(Code::CanaryImpossible, message).at(workload.origin.clone());
+            return Err(problem.hint("name the last image of the old version: tidegate init --stable-tag TAG").into());
+        }
+    };
+    if let Some(wrong) = check_tag(&tag) {
+        return Err(wrong.into());
+    }
+    let steps = match &request.steps {
+        Some(steps) => parse_steps(steps)?,
+        None => DEFAULT_STEPS.iter().filter_map(|step| Weight::new((*step).into())).collect(),
+    };
+    Ok(Release {
+        copy: Release::copy_name(&workload.key, Version::Stable),
+        workload: workload.key.clone(),
+        copy_runs: Version::Stable,
+        method: Method::Succession,
+        provider,
+        stable: PinnedImage { repository: image.and_then(|image| image.repository.clone()), tag: Some(tag) },
+        from_tag,
+        from_weight: None,
+        steps,
+        environment_steps: indexmap::IndexMap::new(),
+        origin: None,
+    })
+}
+
+/// Takes over a canary made by hand: the files stay as they are, the intent is written down.
+fn adopt(
+    application: &Application,
+    made_by_hand: &Release,
+    request: &StartRequest,
+    assumptions: &mut Vec<String>,
+) -> Result<Release, Failure> {
+    let standing = Standing::of(application, made_by_hand);
+    if !request.adopt {
+        let message = format!("workload `{}` is in a canary already, made by hand", made_by_hand.workload);
+        let problem = Diagnostic::error(Code::CanaryImpossible, message);
+        let problem = problem.at(application.workloads[&made_by_hand.workload].origin.clone());
+        return Err(problem.hint("take it over with `tidegate init --adopt`, or look at it with `tidegate status`").into());
+    }
+    if let Position::Ambiguous(one, other) = standing.position {
+        let message = format!("this canary may be in {one} or in {other}: the files look the same");
+        let problem = Diagnostic::error(Code::AmbiguousPhase, message);
+        return Err(problem.hint("run `tidegate next --to park` or `--to retire` first, then take it over").into());
+    }
+    let mut release = made_by_hand.clone();
+    if let Some(steps) = &request.steps {
+        release.steps = parse_steps(steps)?;
+    }
+    if let Some(tag) = &request.stable_tag {
+        release.stable.tag = Some(tag.clone());
+    }
+    release.from_tag.clone_from(&release.stable.tag);
+    if release.stable.tag.is_none() {
+        let message = "the stable version's image is not in the files any more";
+        let problem = Diagnostic::error(Code::CanaryImpossible, message);
+        return Err(problem.hint("name it: tidegate init --adopt --stable-tag TAG").into());
+    }
+    assumptions.push("a canary made by hand is taken over as it is".to_owned());
+    Ok(release)
+}
+
+/// Everything that stands against a canary, whatever the traffic system.
+fn refusals(application: &Application, workload: &Workload, release: &Release) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let at = || workload.origin.clone();
+    if !workload.is_exposed {
+        let message = format!("workload `{}` has no ingress, so there is no traffic to split", workload.key);
+        let problem = Diagnostic::error(Code::CanaryImpossible, message).at(at());
+        problems.push(problem.hint("a canary needs `ingress: {enabled: true}` on the workload that serves the traffic"));
+        return problems;
+    }
+    if let Some(taken) = application.workloads.get(&release.copy) {
+        let message = format!("the copy would be called `{}`, which is taken", release.copy);
+        let problem = Diagnostic::error(Code::CanaryImpossible, message).at(taken.origin.clone());
+        problems.push(problem.hint("rename that workload first"));
+    }
+    for name in application.environments.keys() {
+        let Some(deployment) = application.deployed(name, &workload.key, "apps", "Deployment") else { continue };
+        problems.extend(own_labels(workload, deployment));
+        problems.extend(no_ready_pod(application, name, workload, deployment));
+        let longest = format!("{}-{}", deployment.object.name, release.copy_runs.label());
+        if longest.len() > 63 {
+            let message = format!("the copy's name `{longest}` has {} characters, more than 63", longest.len());
+            problems.push(Diagnostic::error(Code::InvalidName, message).at(at()).hint("shorten the workload's name"));
+        }
+    }
+    problems.extend(release.provider.provider().check_start(application, release));
+    problems.dedup();
+    problems
+}
+
+/// Labels of the user's own where ours must go.
+fn own_labels(workload: &Workload, deployment: &Manifest) -> Vec<Diagnostic> {
+    let carried = deployment.pod_labels();
+    let taken = [VERSION_LABEL, CANARY_LABEL].into_iter().filter(|label| carried.is_some_and(|pods| pods.contains_key(*label)));
+    taken
+        .map(|label| {
+            let message = format!("the pods of `{}` carry a label `{label}` of their own", workload.key);
+            let at = match workload.pod_labels.contains_key(label) {
+                true => workload.origin.below(&["podLabels", label]),
+                false => workload.origin.clone(),
+            };
+            Diagnostic::error(Code::CanaryImpossible, message)
+                .at(at)
+                .hint(format!("a canary needs the label `{label}` for itself: rename yours first"))
+        })
+        .collect()
+}
+
+/// A rollout that may leave no pod ready drops requests whatever the routes say.
+///
+/// Source: Kubernetes, Deployment `strategy`: `Recreate`, `maxUnavailable` (a percentage is rounded down).
+fn no_ready_pod(application: &Application, environment: &str, workload: &Workload, deployment: &Manifest) -> Option<Diagnostic> {
+    let strategy = deployment.value.pointer("/spec/strategy");
+    let kind = strategy.and_then(|strategy| strategy.get("type")).and_then(Value::as_str);
+    let unavailable = strategy.and_then(|strategy| strategy.pointer("/rollingUpdate/maxUnavailable"));
+    let floor = floor(application, environment, &workload.key);
+    let reason = match (kind, unavailable) {
+        (Some("Recreate"), _) => "stops all pods before it starts new ones (strategy Recreate)".to_owned(),
+        (_, Some(Value::String(percent))) if percent == "100%" => "may leave no pod ready (maxUnavailable 100%)".to_owned(),
+        (_, Some(Value::Number(count))) if floor.is_some_and(|floor| count.as_u64() >= Some(floor)) => {
+            format!("may leave no pod ready (maxUnavailable {count} of {})", floor.unwrap_or_default())
+        }
+        _ => return None,
+    };
+    let message = format!("the rollout of `{}` in {environment} {reason}", workload.key);
+    let problem = Diagnostic::error(Code::CanaryImpossible, message).at(workload.origin.clone());
+    Some(problem.hint("give it a rolling update with maxUnavailable 0 first"))
+}
+
+/// The fewest pods a workload runs with: the HPA's minimum, else the Deployment's replicas (1 where not said).
+pub fn floor(application: &Application, environment: &str, workload: &str) -> Option<u64> {
+    let deployment = application.deployed(environment, workload, "apps", "Deployment")?;
+    let scaled = application.deployed(environment, workload, "autoscaling", "HorizontalPodAutoscaler");
+    let floor = scaled.and_then(|scaled| scaled.value.pointer("/spec/minReplicas")?.as_u64());
+    floor.or_else(|| deployment.value.pointer("/spec/replicas").and_then(Value::as_u64)).or(Some(1))
+}
+
+fn describe_plan(application: &Application, ahead: &[Step]) -> Vec<String> {
+    let environments: Vec<String> = application
+        .environments
+        .iter()
+        .map(|(name, environment)| {
+            let hosts = environment
+                .rendered
+                .of_kind("networking.istio.io", "VirtualService")
+                .filter_map(|service| service.value.pointer("/spec/hosts")?.as_array()?.first()?.as_str());
+            format!("{name} ({})", hosts.collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    let mut described = vec![format!("environments: {}", environments.join(", "))];
+    let split = ahead.iter().find(|step| step.transition.purpose == Purpose::Enter(Phase::Split));
+    let copied = split.into_iter().flat_map(|step| step.transition.change.iter());
+    let copied: Vec<&str> = copied.map(|change| change.path.as_str()).filter(|path| path.ends_with("_copy.yaml")).collect();
+    if !copied.is_empty() {
+        described.push(format!("what is aimed at the workload's pods will be copied into {}", copied.join(", ")));
+    }
+    described.push(format!("{} commits from here to a tidy repository; `tidegate plan` shows them", ahead.len()));
+    described
+}
+
+/// The release file, with comments for the person who reads it.
+fn release_text(application: &Application, release: &Release) -> Result<String, Diagnostic> {
+    let steps: Vec<u8> = release.steps.iter().map(|step| step.percent()).collect();
+    let mut templates = Templates::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    templates.set_syntax(syntax.map_err(|error| Diagnostic::error(Code::TemplateFailed, error.to_string()))?);
+    let context = context! {
+        application => application.name.as_str(),
+        workload => scalar(&release.workload),
+        copy_name => release.copy.as_str(),
+        provider => release.provider.as_str(),
+        repository => release.stable.repository.as_deref().map(scalar),
+        tag => release.stable.tag.as_deref().map(scalar),
+        from_tag => release.from_tag.as_deref().map(scalar),
+        from_weight => release.from_weight,
+        steps => steps.iter().map(u8::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let text = templates.render_str(include_str!("../../../templates/init/tidegate.yaml"), context);
+    text.map_err(|error| Diagnostic::error(Code::TemplateFailed, error.to_string()))
+}
+
+/// A string as YAML data: quoted exactly when it must be.
+fn scalar(text: &str) -> String {
+    tidegate_yaml::print(&Value::String(text.to_owned())).trim_end().to_owned()
+}

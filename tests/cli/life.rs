@@ -1,0 +1,232 @@
+//! Whole lives of releases: every transition of each fixture, the whole tree compared after each, and back.
+//!
+//! The expected trees are kept as git's own diffs in `fixtures/istio/<name>/life/`: the start is the fixture, so
+//! equal diffs are equal trees. `UPDATE=1 cargo test --test cli` writes them; read them before committing.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::repository::{Repository, fixtures, is_update};
+
+/// A fixture's release, from `init` to a tidy repository.
+struct Life {
+    fixture: &'static str,
+    /// Where the expected diffs are, below the fixture.
+    folder: &'static str,
+    /// The application's folder.
+    at: &'static str,
+    /// The application's spec and the tags before and after the new code is shipped.
+    ship: Option<(&'static str, &'static str, &'static str)>,
+    init: &'static [&'static str],
+    workload: &'static str,
+}
+
+const DIGEST: &str = "sha256:be6bebfde2273ad254e8ef2a210e3c132a46255195408f675b4187420717f65f";
+
+const MY_SERVICE: Life = Life {
+    fixture: "istio/my-service",
+    folder: "life",
+    at: ".",
+    ship: Some(("gap/gap.yaml", MY_SERVICE_TAG, "c0ffee42")),
+    init: &["init", "--stable-tag", DIGEST],
+    workload: "web",
+};
+const MY_SERVICE_TAG: &str = "a1f3c9d2";
+
+const ORDERS: Life = Life {
+    fixture: "istio/orders",
+    folder: "life",
+    at: ".",
+    ship: Some(("gap/gap.yaml", ORDERS_TAG, "c0ffee42")),
+    init: &["init", "--stable-tag", DIGEST, "--steps", "10,50,100"],
+    workload: "web",
+};
+const ORDERS_TAG: &str = "5b1f0c7e";
+
+const SEARCH: Life = Life {
+    fixture: "istio/monorepo",
+    folder: "life-search",
+    at: "services/search",
+    ship: None,
+    init: &["init", "--steps", "50,100"],
+    workload: "web",
+};
+
+/// Every step of a life but `init`: the command and the phase it leads to.
+fn steps(life: &Life, repository: &Repository) -> Vec<(String, Vec<&'static str>)> {
+    let mut steps = vec![("init".to_owned(), life.init.to_vec())];
+    let _ = repository;
+    for phase in ["split", "wire", "widen", "park"] {
+        steps.push((phase.to_owned(), vec!["next"]));
+    }
+    steps
+}
+
+#[test]
+fn my_service_lives_and_leaves_nothing_behind() {
+    live(&MY_SERVICE);
+}
+
+#[test]
+fn orders_lives_and_leaves_nothing_behind() {
+    live(&ORDERS);
+}
+
+#[test]
+fn search_lives_in_a_monorepo_and_leaves_nothing_behind() {
+    live(&SEARCH);
+}
+
+fn live(life: &Life) {
+    let repository = Repository::of(life.fixture);
+    let start = repository.tree();
+    let mut journal = Journal::new(life);
+    for (name, args) in steps(life, &repository) {
+        journal.step(&repository, &name, &args);
+    }
+    if let Some((file, before, after)) = life.ship {
+        repository.replace(file, before, after);
+        journal.record(&repository, "ship");
+    }
+    for _ in 0..20 {
+        if repository.read_phase(life.at, life.workload) == ["idle"] {
+            break;
+        }
+        journal.step(&repository, "", &["next"]);
+    }
+    journal.finish();
+
+    let mut expected = start;
+    if let Some((file, before, after)) = life.ship {
+        let text = String::from_utf8(expected[file].clone()).expect("UTF-8").replace(before, after);
+        expected.insert(file.to_owned(), text.into_bytes());
+    }
+    assert_same_tree(&repository.tree(), &expected);
+    let nothing = repository.run(&["-C", life.at, "next"]).expect(0);
+    assert!(nothing.stderr.contains("nothing to do"), "{}", nothing.stderr);
+}
+
+/// Aborting from every phase, with the new code shipped from `park` on, gives the start back byte for byte.
+#[test]
+fn abort_from_every_phase_gives_the_start_back() {
+    for life in [&MY_SERVICE, &ORDERS, &SEARCH] {
+        for stop in 0..14 {
+            abort_after(life, stop);
+        }
+    }
+}
+
+fn abort_after(life: &Life, count: usize) {
+    let repository = Repository::of(life.fixture);
+    let start = repository.tree();
+    repository.step(life.at, life.init);
+    for done in 0..count {
+        if done == 4 {
+            if let Some((file, before, after)) = life.ship {
+                repository.replace(file, before, after);
+                repository.commit("ship");
+            }
+        }
+        repository.step(life.at, &["next"]);
+    }
+    for _ in 0..12 {
+        let ended = repository.run(&["-C", life.at, "abort"]).expect(0);
+        repository.commit("abort");
+        if ended.stderr.contains("nothing to do") {
+            break;
+        }
+    }
+    assert_same_tree(&repository.tree(), &start);
+}
+
+impl Repository {
+    /// Runs a command that writes, and commits what it wrote.
+    fn step(&self, at: &str, args: &[&str]) {
+        let mut all = vec!["-C", at];
+        all.extend(args);
+        let _ = self.run(&all).expect(0);
+        self.commit("step");
+    }
+
+    /// The phases that `status` reads, `idle` where there is no release.
+    pub fn read_phase(&self, at: &str, workload: &str) -> Vec<String> {
+        let status = self.run(&["-C", at, "status", "--format", "json", "--workload", workload]);
+        let status: Value = serde_json::from_str(&status.stdout).expect("status is JSON");
+        assert_eq!(status["schema"], "tidegate.dev/status/v1");
+        let Some(release) = status["releases"].get(0) else { return vec!["idle".to_owned()] };
+        let phases = release["phases"].as_array().expect("a list");
+        phases.iter().map(|phase| phase.as_str().expect("a name").to_owned()).collect()
+    }
+}
+
+/// The expected diffs of a life, in order.
+struct Journal<'a> {
+    life: &'a Life,
+    count: usize,
+    seen: Vec<String>,
+}
+
+impl<'a> Journal<'a> {
+    fn new(life: &'a Life) -> Self {
+        Self { life, count: 0, seen: Vec::new() }
+    }
+
+    fn folder(&self) -> std::path::PathBuf {
+        fixtures().join(self.life.fixture).join(self.life.folder)
+    }
+
+    /// Runs a command and compares the whole tree; without a name, the phase it leads to is the name.
+    fn step(&mut self, repository: &Repository, name: &str, args: &[&str]) {
+        let mut all = vec!["-C", self.life.at];
+        all.extend(args);
+        let before = repository.tree();
+        let shown = repository.run(&[&all[..], &["--diff"]].concat()).expect(0);
+        assert_same_tree(&repository.tree(), &before);
+        let written = repository.run(&all).expect(0);
+        assert_eq!(shown.stdout, written.stdout, "--diff shows what is written");
+        let phases = repository.read_phase(self.life.at, self.life.workload);
+        let name = if name.is_empty() { phases.join("-or-") } else { name.to_owned() };
+        if name != "init" {
+            assert_eq!(phases, [name.clone()], "the phase after {args:?}");
+        }
+        self.record(repository, &name);
+    }
+
+    /// Compares the whole tree with the expected one, and commits it.
+    fn record(&mut self, repository: &Repository, name: &str) {
+        let diff = repository.diff();
+        assert!(!diff.is_empty(), "{name} changes something");
+        let file = format!("{:02}-{name}.diff", self.count);
+        let path = self.folder().join(&file);
+        self.count += 1;
+        self.seen.push(file);
+        if is_update() {
+            std::fs::create_dir_all(self.folder()).expect("a folder");
+            std::fs::write(&path, &diff).expect("a file");
+        } else {
+            let expected = std::fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(diff, expected, "{} differs; UPDATE=1 writes it", path.display());
+        }
+        repository.commit(name);
+    }
+
+    /// No expected diff is left over.
+    fn finish(self) {
+        let found = std::fs::read_dir(self.folder()).expect("a folder");
+        let mut found: Vec<String> =
+            found.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        found.sort();
+        assert_eq!(found, self.seen);
+    }
+}
+
+#[track_caller]
+fn assert_same_tree(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>) {
+    let names = |tree: &BTreeMap<String, Vec<u8>>| tree.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(found), names(expected));
+    for (name, bytes) in expected {
+        assert_eq!(String::from_utf8_lossy(&found[name]), String::from_utf8_lossy(bytes), "{name}");
+        assert_eq!(&found[name], bytes, "{name}");
+    }
+}

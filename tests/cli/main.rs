@@ -1,0 +1,8 @@
+//! End-to-end tests through the real binary: copied repositories, whole trees, exit codes, both streams.
+
+mod by_hand;
+mod commands;
+mod invalid;
+mod life;
+mod repository;
+mod sources;
