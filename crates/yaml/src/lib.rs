@@ -9,6 +9,7 @@ mod load;
 mod number;
 mod position;
 mod print;
+mod reconcile;
 mod resolve;
 mod scan;
 mod spelling;

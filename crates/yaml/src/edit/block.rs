@@ -7,8 +7,10 @@ use serde_json::Value;
 use crate::{
     edit::{
         patch::Patch,
+        replace::Form,
         text::{Draft, join},
     },
+    print,
     scan::{line_start, skip_blanks},
     spelling::{self, Context},
     split::next_line,
@@ -34,6 +36,24 @@ pub(crate) fn spell(draft: &Draft<'_>, container: NodeId, key: Option<&str>, val
         Some(key) => layout.entry(&spelling::string(key, Context::Block), value),
         None => layout.item(value),
     }
+}
+
+/// As [`spell`], on one line if that is the form.
+pub(crate) fn spell_as(
+    draft: &Draft<'_>,
+    container: NodeId,
+    key: Option<&str>,
+    value: &Value,
+    form: Form,
+) -> Vec<String> {
+    if form == Form::Natural {
+        return spell(draft, container, key, value);
+    }
+    let value = print::flow(value, Context::Flow);
+    vec![match key {
+        Some(key) => format!("{}: {value}", spelling::string(key, Context::Block)),
+        None => format!("- {value}"),
+    }]
 }
 
 /// Puts lines into a gap of a block collection that has children.

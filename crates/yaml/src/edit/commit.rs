@@ -77,7 +77,12 @@ impl Content {
 }
 
 /// Writes the value of a document that holds none yet, behind its comments.
-fn write_root(stream: &Stream, document: usize, model: &Value, at: &PointerBuf) -> Result<Stream, EditError> {
+pub(crate) fn write_root(
+    stream: &Stream,
+    document: usize,
+    model: &Value,
+    at: &PointerBuf,
+) -> Result<Stream, EditError> {
     let content = &stream.documents()[document].content;
     let (text, added) = ended(&content.text);
     let limit = content.region.end_marker.unwrap_or(text.len());
@@ -98,6 +103,16 @@ pub(crate) fn reread(
     text: String,
     model: &Value,
 ) -> Result<Stream, String> {
+    let edited = reread_any(stream, document, text)?;
+    if same(edited.documents()[document].value(), model) {
+        Ok(edited)
+    } else {
+        Err("the document would read as something else".to_owned())
+    }
+}
+
+/// The stream with another text for one document, if that is readable.
+pub(crate) fn reread_any(stream: &Stream, document: usize, text: String) -> Result<Stream, String> {
     let old = &stream.documents()[document];
     let regions = split(&text);
     let [region] = regions.as_slice() else {
@@ -126,9 +141,6 @@ pub(crate) fn reread(
             locate(&text, 0, document, error).message
         )
     })?;
-    if !same(&content.value, model) {
-        return Err("the document would read as something else".to_owned());
-    }
     let mut edited = String::with_capacity(whole.len() - span.len() + text.len());
     edited.push_str(&whole[..span.start]);
     edited.push_str(&text);

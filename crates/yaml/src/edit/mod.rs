@@ -3,17 +3,17 @@
 //! An edit is planned as replacements of a few bytes ([`plan`]), made, and read back; unless the document then reads as the value that
 //! the edit means ([`model`]), nothing has happened.
 
-mod block;
-mod commit;
+pub(crate) mod block;
+pub(crate) mod commit;
 mod copy;
 mod documents;
-mod flow;
-mod habits;
-mod model;
-mod patch;
+pub(crate) mod flow;
+pub(crate) mod habits;
+pub(crate) mod model;
+pub(crate) mod patch;
 mod plan;
-mod replace;
-mod text;
+pub(crate) mod replace;
+pub(crate) mod text;
 
 use jsonptr::PointerBuf;
 use serde_json::Value;

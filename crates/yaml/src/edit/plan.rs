@@ -14,7 +14,6 @@ use crate::{
         text::Draft,
     },
     error::EditError,
-    print, spelling,
     tree::{Flow, Found, NodeId, NodeKind, Style},
 };
 
@@ -106,14 +105,7 @@ impl Plan<'_, '_> {
         let draft = self.draft;
         match draft.flow(container) {
             Flow::Block => {
-                let mut lines = block::spell(draft, container, key, value);
-                if self.form == Form::Inline {
-                    let value = print::flow(value, spelling::Context::Flow);
-                    lines = vec![match key {
-                        Some(key) => format!("{}: {value}", spelling::string(key, spelling::Context::Block)),
-                        None => format!("- {value}"),
-                    }];
-                }
+                let lines = block::spell_as(draft, container, key, value, self.form);
                 Ok(self.insert_lines(container, gap, &lines))
             }
             Flow::Brackets { .. } => {
