@@ -199,3 +199,23 @@ fn entry(stat: &Stat) -> Entry {
         identity: (stat.st_dev as u64, stat.st_ino as u64),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::scratch::Scratch;
+
+    /// What a check before opening cannot give: somebody may put a link there in between.
+    #[test]
+    fn opening_a_link_fails_by_itself() {
+        let scratch = Scratch::with(&[("folder/file", "")]);
+        scratch.link("to-folder", "folder");
+        scratch.link("to-file", "folder/file");
+        scratch.link("dangling", "new");
+        let folder = Folder::open(scratch.path()).unwrap();
+        assert!(folder.folder("folder").is_ok() && folder.folder("to-folder").is_err());
+        assert!(folder.open_file("to-file").is_err() && folder.open_lock("to-file").is_err());
+        assert!(folder.create("dangling", None).is_err() && folder.open_lock("dangling").is_err());
+        assert_eq!(scratch.tree().len(), 5);
+    }
+}

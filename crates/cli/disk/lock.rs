@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::folder::{Folder, entry_of, try_lock};
 use super::fs::Fs;
+use super::interrupt::{self, Held};
 use super::writing::WriteError;
 
 const WAIT: Duration = Duration::from_secs(10);
@@ -74,13 +75,18 @@ impl Store {
         };
         let failed = |source| WriteError::io(self.show(name), source);
         let begin = Instant::now();
+        let held = interrupt::hold();
         loop {
+            if interrupt::is_asked() {
+                return Err(failed(io::ErrorKind::Interrupted.into()));
+            }
             if let Some(file) = self.try_lock(fs, name).map_err(failed)? {
                 return Ok(Lock {
                     store: self,
                     fs: *fs,
                     name,
                     file: Some(file),
+                    _held: held,
                 });
             }
             if begin.elapsed() >= wait {
@@ -132,6 +138,8 @@ pub(super) struct Lock<'a> {
     fs: Fs<'a>,
     name: &'static str,
     file: Option<File>,
+    /// Last, so that a signal takes effect when the lock is given back.
+    _held: Held,
 }
 
 impl Drop for Lock<'_> {

@@ -12,6 +12,7 @@ mod faults;
 #[cfg_attr(not(unix), path = "folder_other.rs")]
 mod folder;
 mod fs;
+mod interrupt;
 mod journal;
 mod lock;
 mod reading;

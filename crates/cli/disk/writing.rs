@@ -20,6 +20,7 @@ use tidegate_core::repo::RepoPath;
 
 use super::folder::{Attributes, Entry, Folder, Kind};
 use super::fs::Fs;
+use super::interrupt;
 use super::journal::{Journal, JournalFile, digest, temporary_name};
 use super::lock::Store;
 use super::recovery::{self, Stopped};
@@ -321,6 +322,12 @@ fn prepare(
         touched.insert(path.parent());
     }
     for target in &plan.targets {
+        if interrupt::is_asked() {
+            return Err(WriteError::io(
+                &target.change.path,
+                io::ErrorKind::Interrupted.into(),
+            ));
+        }
         let (Some(temporary), Some(text)) = (&target.temporary, &target.change.after) else {
             continue;
         };
