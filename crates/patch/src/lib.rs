@@ -1,4 +1,4 @@
-//! The crate page is written with the code.
+#![doc = include_str!("../README.md")]
 
 mod apply_all;
 pub mod error;

@@ -21,6 +21,7 @@
 mod directives;
 mod list;
 mod order;
+mod scalar;
 mod scalars;
 mod tidy;
 
@@ -75,10 +76,12 @@ pub fn apply_at(place: Place<'_>, target: Value, patch: &Value) -> Result<Option
     check_patch(patch)?;
     let mut patched = merge_unchecked(place, target, patch)?;
     if let Some(patched) = &mut patched {
-        tidy::tidy(patched, place);
+        tidy::tidy_object(patched, place);
     }
     Ok(patched)
 }
+
+pub(crate) use tidy::settle_annotations;
 
 /// The built-in rules for an object like this one.
 pub(crate) fn object_place(target: &Value) -> Place<'static> {
@@ -136,7 +139,7 @@ fn merge_value(
             }
         },
         Value::Bool(_) | Value::Number(_) | Value::String(_) if Shape::of(&target) <= Shape::Scalar => {
-            Ok(Some(patch.clone()))
+            Ok(Some(scalar::replaced(&target, patch)))
         }
         _ => Err(other_shape(&target, Shape::of(patch), trail)),
     }

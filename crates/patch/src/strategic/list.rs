@@ -1,10 +1,10 @@
 //! Lists of maps that merge by one or more keys.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::directives::{MapDirective, list_directive};
+use super::directives::{MapDirective, list_directive, of_item};
 use super::merge_value;
 use crate::error::{PatchError, Reason, Shape};
 use crate::list_keys::{MergeKey, Place};
@@ -14,9 +14,16 @@ use crate::trail::Trail;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ItemKey(Vec<Option<String>>);
 
+/// Items of a patch, with their index in its list.
+type Items<'p> = Vec<(usize, &'p Value)>;
+
 /// Merges a list by its keys: the items of the patch in the patch's order, then the others of the target in theirs.
 ///
-/// Source: kustomize `kyaml/yaml/walk/associative_sequence.go`, with `MergeOptionsListPrepend`.
+/// Where the key has two parts and any item names the second, items that the target has keep their place there, and only
+/// new ones come first.
+///
+/// Source: kustomize `kyaml/yaml/walk/associative_sequence.go`, with `MergeOptionsListPrepend`; `appendListNode` is what
+/// keeps the places.
 pub(super) fn merge(
     target: Vec<Value>,
     patch: &[Value],
@@ -37,34 +44,40 @@ pub(super) fn merge(
         return Ok(Some(Value::Array(target)));
     }
     let mut target = Keyed::read(target, keys, trail)?;
-    let mut patch_keys = HashMap::new();
-    let mut merged = Vec::with_capacity(target.items.len() + items.len());
+    let mut seen = HashSet::new();
+    let mut first = Vec::with_capacity(target.items.len() + items.len());
+    let mut keeps_places = target.is_compound;
     for (index, item) in items {
-        let key = ItemKey::read(item, keys).map_err(|reason| trail.item(index, index).in_patch(reason))?;
-        if patch_keys.insert(key.filled(keys), ()).is_some() {
-            return Err(trail
-                .item(index, index)
-                .in_patch(Reason::SameMergeKey { key: key.show(keys) }));
+        let in_patch = |reason| trail.item(index, index).in_patch(reason);
+        let key = ItemKey::read(item, keys).map_err(in_patch)?;
+        if !seen.insert(key.filled(keys)) {
+            return Err(in_patch(Reason::SameMergeKey { key: key.show(keys) }));
         }
-        let found = target
-            .find(&key, keys)
-            .map_err(|reason| trail.item(index, index).in_patch(reason))?;
+        keeps_places |= key.is_compound();
+        let found = target.find(&key, keys).map_err(in_patch)?;
         let trail = trail.item(index, found.unwrap_or(index));
         let old = found.and_then(|found| target.items[found].take());
-        if old.is_some() && super::directives::of_item(item, trail)? == MapDirective::Replace {
+        if old.is_some() && of_item(item, trail)? == MapDirective::Replace {
             return Err(trail.in_patch(Reason::ReplacedItem));
         }
-        merged.extend(merge_value(old, item, None, place, trail)?);
+        first.push((found, merge_value(old, item, None, place, trail)?));
     }
-    merged.extend(target.items.into_iter().flatten());
-    Ok(Some(Value::Array(merged)))
+    if keeps_places {
+        for (found, merged) in &mut first {
+            if let Some(found) = *found {
+                target.items[found] = merged.take();
+            }
+        }
+    }
+    let merged = first.into_iter().map(|(_, merged)| merged).chain(target.items);
+    Ok(Some(Value::Array(merged.flatten().collect())))
 }
 
 /// Finds the directive for the whole list, and returns the other items with their index.
 fn split_directive<'p>(
     patch: &'p [Value],
     trail: Trail<'_>,
-) -> Result<(MapDirective, Vec<(usize, &'p Value)>), PatchError> {
+) -> Result<(MapDirective, Items<'p>), PatchError> {
     let mut directive = None;
     let mut items = Vec::with_capacity(patch.len());
     for (index, item) in patch.iter().enumerate() {
@@ -119,6 +132,11 @@ impl ItemKey {
             .all(|(one, other)| one == other || one.is_none() || other.is_none())
     }
 
+    /// Whether more than the first part is named.
+    pub(super) fn is_compound(&self) -> bool {
+        self.0.iter().skip(1).any(Option::is_some)
+    }
+
     fn show(&self, keys: &[MergeKey]) -> String {
         let part = |(part, key): (&Option<String>, &MergeKey)| {
             part.as_ref()
@@ -148,6 +166,7 @@ pub(super) fn scalar_text(value: &Value) -> Option<String> {
 struct Keyed {
     items: Vec<Option<Value>>,
     by_key: HashMap<ItemKey, usize>,
+    is_compound: bool,
     /// Keys as written, by their first part.
     by_first: HashMap<String, Vec<ItemKey>>,
 }
@@ -156,12 +175,14 @@ impl Keyed {
     fn read(items: Vec<Value>, keys: &[MergeKey], trail: Trail<'_>) -> Result<Self, PatchError> {
         let mut by_key = HashMap::with_capacity(items.len());
         let mut by_first: HashMap<String, Vec<ItemKey>> = HashMap::new();
+        let mut is_compound = false;
         for (index, item) in items.iter().enumerate() {
             let trail = trail.item(index, index);
             let key = ItemKey::read(item, keys).map_err(|reason| trail.in_target(reason))?;
             if by_key.insert(key.filled(keys), index).is_some() {
                 return Err(trail.in_target(Reason::SameMergeKey { key: key.show(keys) }));
             }
+            is_compound |= key.is_compound();
             if keys.len() > 1 {
                 let first = key.0[0].clone().unwrap_or_default();
                 by_first.entry(first).or_default().push(key);
@@ -170,6 +191,7 @@ impl Keyed {
         Ok(Self {
             items: items.into_iter().map(Some).collect(),
             by_key,
+            is_compound,
             by_first,
         })
     }

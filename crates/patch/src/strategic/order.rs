@@ -3,7 +3,7 @@
 //! Source: apimachinery `pkg/util/strategicpatch/patch.go` (`mergePatchIntoOriginal`, `normalizeElementOrder`,
 //! `mergeSortedSlice`); kustomize does not know the directive.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ use crate::list_keys::{MergeKey, Place, Rule};
 use crate::trail::Trail;
 
 /// Where each item of a list was before the merge.
-pub(super) type Places = HashMap<Key, usize>;
+type Places = HashMap<Key, usize>;
 
 /// What tells items of one list apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,8 +29,8 @@ pub(super) fn remember<'p>(
     target: &Map<String, Value>,
     directives: &Directives<'p>,
     place: Place<'_>,
-) -> HashMap<&'p str, Places> {
-    let places = |name: &'p str| {
+) -> HashMap<&'p str, Vec<Key>> {
+    let items_of = |name: &'p str| {
         let keys = merge_keys(place, name);
         let items = target
             .get(name)
@@ -38,16 +38,21 @@ pub(super) fn remember<'p>(
             .map(Vec::as_slice)
             .unwrap_or_default();
         // An item without key is an error only if the merge meets it as well, and then that reports it.
-        let keys = items.iter().map(|item| Key::read(item, keys).ok());
-        (name, first_places(keys))
+        (
+            name,
+            items
+                .iter()
+                .filter_map(|item| Key::read(item, keys).ok())
+                .collect(),
+        )
     };
-    directives.orders.iter().map(|(name, _)| places(name)).collect()
+    directives.orders.iter().map(|(name, _)| items_of(name)).collect()
 }
 
 /// Puts the merged lists of a map in the order that the patch wants.
 pub(super) fn arrange(
     target: &mut Map<String, Value>,
-    before: &HashMap<&str, Places>,
+    before: &HashMap<&str, Vec<Key>>,
     directives: &Directives<'_>,
     place: Place<'_>,
     trail: Trail<'_>,
@@ -63,7 +68,9 @@ pub(super) fn arrange(
         let wanted = wanted_places(order, keys, name, trail)?;
         check_order(patch, &wanted, keys, trail)?;
         if let Some(Value::Array(items)) = target.get_mut(*name) {
-            *items = arranged(std::mem::take(items), &wanted, &before[name], keys, trail)?;
+            let items_before = before.get(name).cloned().unwrap_or_default();
+            let before = places_after(items_before, patch, items, keys);
+            *items = arranged(std::mem::take(items), &wanted, &before, keys, trail)?;
         }
     }
     Ok(())
@@ -84,7 +91,7 @@ fn wanted_places(
             error.pointer.push_back(index);
             error
         };
-        Key::read(item, keys).map(Some).map_err(error)
+        Key::read(item, keys).map_err(error)
     };
     let keys = order.iter().enumerate().map(key).collect::<Result<Vec<_>, _>>()?;
     Ok(first_places(keys.into_iter()))
@@ -115,6 +122,30 @@ fn check_order(
         last = place;
     }
     Ok(())
+}
+
+/// Where the API server takes the items to have been: those that the patch deletes give their places, at the end of the
+/// list, to the first of those that it adds.
+fn places_after(
+    before: Vec<Key>,
+    patch: Option<&Value>,
+    items: &[Value],
+    keys: Option<&[MergeKey]>,
+) -> Places {
+    let length = before.len();
+    let merged: HashSet<Key> = items
+        .iter()
+        .filter_map(|item| Key::read(item, keys).ok())
+        .collect();
+    let patch = patch
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let known: HashSet<Key> = before.iter().cloned().collect();
+    let added = patch.iter().filter_map(|item| Key::read(item, keys).ok());
+    let added = added.filter(|key| !known.contains(key) && merged.contains(key));
+    let stayed = before.into_iter().filter(|key| merged.contains(key));
+    first_places(stayed.chain(added).take(length))
 }
 
 /// Those named by the order take that order; the others keep theirs, each before the first named one that was behind it.
@@ -159,12 +190,10 @@ impl Key {
     }
 }
 
-fn first_places(keys: impl Iterator<Item = Option<Key>>) -> Places {
+fn first_places(keys: impl Iterator<Item = Key>) -> Places {
     let mut places = Places::new();
     for (index, key) in keys.enumerate() {
-        if let Some(key) = key {
-            places.entry(key).or_insert(index);
-        }
+        places.entry(key).or_insert(index);
     }
     places
 }

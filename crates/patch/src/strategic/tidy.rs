@@ -1,20 +1,47 @@
 //! What kustomize does to lists that the patch does not speak of.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use serde_json::Value;
 
-use super::list::scalar_text;
+use super::list::ItemKey;
 use crate::list_keys::{MergeKey, Place, Rule};
 
-/// Leaves one of several items with the same key in every merging list: the last, in the place of the first.
+/// Leaves one of several items with the same key in every merging list, and settles the annotations.
 ///
-/// A list that the patch does speak of was refused before if it had such items.
+/// The last of the items stays, in the place of the first; where the key has two parts and any item names the second, in its
+/// own place. A list that the patch does speak of was refused before if it had such items.
 ///
 /// Source: kustomize walks the whole object when it patches any of it (`kyaml/yaml/walk/associative_sequence.go`); its test
 /// `PatchTransformerSimilarArrays` keeps the result.
-pub(crate) fn tidy(value: &mut Value, place: Place<'_>) {
+pub(super) fn tidy_object(object: &mut Value, place: Place<'_>) {
+    settle_annotations(object);
+    tidy(object, place);
+}
+
+/// Makes text of the numbers and booleans in `metadata.annotations`, and removes `annotations` when it is empty.
+///
+/// Source: kustomize keeps notes of its own there, and so rewrites the annotations of every object (`kyaml/yaml/rnode.go`,
+/// `SetAnnotations`).
+pub(crate) fn settle_annotations(object: &mut Value) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) else {
+        return;
+    };
+    if annotations.is_empty() {
+        metadata.shift_remove("annotations");
+        return;
+    }
+    for value in annotations.values_mut() {
+        if matches!(value, Value::Number(_) | Value::Bool(_)) {
+            *value = Value::String(value.to_string());
+        }
+    }
+}
+
+fn tidy(value: &mut Value, place: Place<'_>) {
     if place.is_unknown() {
         return;
     }
@@ -24,15 +51,8 @@ pub(crate) fn tidy(value: &mut Value, place: Place<'_>) {
     for (name, value) in fields {
         match (place.field(name), value) {
             ((Some(Rule::List(keys)), inner), Value::Array(items)) => {
-                if let Some(last) = last_of_each(items, |item| item_key(item, keys)) {
-                    *items = last;
-                }
+                leave_last(items, keys);
                 items.iter_mut().for_each(|item| tidy(item, inner));
-            }
-            ((Some(Rule::Set), _), Value::Array(items)) => {
-                if let Some(last) = last_of_each(items, scalar_text) {
-                    *items = last;
-                }
             }
             ((Some(Rule::Map | Rule::Values), inner), value) => tidy(value, inner),
             _ => {}
@@ -40,34 +60,26 @@ pub(crate) fn tidy(value: &mut Value, place: Place<'_>) {
     }
 }
 
-/// Returns the tidied list, or `None` where there is nothing to do or not every item has a key.
-fn last_of_each<K: Eq + std::hash::Hash>(
-    items: &mut Vec<Value>,
-    key: impl Fn(&Value) -> Option<K>,
-) -> Option<Vec<Value>> {
-    let mut places = HashMap::with_capacity(items.len());
-    let mut order = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        match places.entry(key(item)?) {
-            Entry::Vacant(entry) => {
-                entry.insert(order.len());
-                order.push(index);
+/// Does nothing where an item has no key.
+fn leave_last(items: &mut Vec<Value>, keys: &[MergeKey]) {
+    let Ok(item_keys) = items
+        .iter()
+        .map(|item| ItemKey::read(item, keys))
+        .collect::<Result<Vec<_>, _>>()
+    else {
+        return;
+    };
+    let keeps_place_of_first = !item_keys.iter().any(ItemKey::is_compound);
+    let mut last = HashMap::with_capacity(items.len());
+    for (index, key) in item_keys.iter().enumerate() {
+        if let Some(earlier) = last.insert(key, index) {
+            if keeps_place_of_first {
+                items[earlier] = items[index].take();
+                last.insert(key, earlier);
+            } else {
+                items[earlier] = Value::Null;
             }
-            Entry::Occupied(entry) => order[*entry.get()] = index,
         }
     }
-    if order.len() == items.len() {
-        return None;
-    }
-    Some(order.into_iter().map(|index| items[index].take()).collect())
-}
-
-fn item_key(item: &Value, keys: &[MergeKey]) -> Option<Vec<Option<String>>> {
-    let part = |key: &MergeKey| match item.get(&key.name) {
-        None if key.default.is_some() => Some(None),
-        None => None,
-        Some(value) => scalar_text(value).map(Some),
-    };
-    item.as_object()?;
-    keys.iter().map(part).collect()
+    items.retain(|item| !item.is_null());
 }

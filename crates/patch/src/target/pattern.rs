@@ -21,7 +21,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Reads a pattern. An empty one matches only the empty text; kustomize takes an empty field as no condition at all.
+    /// Reads a pattern. An empty one matches only the empty text; see [`Pattern::of_field`].
     ///
     /// # Errors
     /// [`SelectorError::LongPattern`], and [`SelectorError::BadPattern`] also where the compiled pattern would be larger than 1 MiB.
@@ -41,6 +41,18 @@ impl Pattern {
             text: pattern.to_owned(),
             regex,
         })
+    }
+
+    /// Reads a field of a kustomization's `target:`, where an empty text is no condition.
+    ///
+    /// # Errors
+    /// As [`Pattern::new`].
+    pub fn of_field(field: &str) -> Result<Option<Self>, SelectorError> {
+        if field.is_empty() {
+            Ok(None)
+        } else {
+            Self::new(field).map(Some)
+        }
     }
 
     /// Returns whether the whole text matches.
