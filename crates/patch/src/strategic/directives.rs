@@ -75,7 +75,32 @@ impl<'p> Directives<'p> {
                 return Err(trail.in_patch(Reason::UnknownDirective { name: name.clone() }));
             }
         }
+        directives.check_lists(place, trail)?;
         Ok(directives)
+    }
+
+    /// What a directive says of a list only makes sense if the patch does not make something else of it.
+    fn check_lists(&self, place: Place<'_>, trail: Trail<'_>) -> Result<(), PatchError> {
+        if self.orders.is_empty() && self.delete_scalars.is_empty() {
+            return Ok(());
+        }
+        for (name, value) in &self.fields {
+            let is_ordered = self.orders.iter().any(|(field, _)| field == name);
+            let is_shortened = self.delete_scalars.iter().any(|(field, _)| field == name);
+            if (is_ordered || is_shortened) && !value.is_array() {
+                return Err(trail.field(name).in_patch(Reason::NotAList {
+                    found: Shape::of(value),
+                }));
+            }
+            if is_shortened && place.field(name).0 != Some(&Rule::Set) {
+                let directive = format!("{DELETE_FROM_PRIMITIVE_LIST}{name}");
+                let reason = Reason::DirectiveForReplacedList {
+                    name: directive.clone(),
+                };
+                return Err(trail.field(&directive).in_patch(reason));
+            }
+        }
+        Ok(())
     }
 
     /// What a patch sets must be among the keys that it retains.

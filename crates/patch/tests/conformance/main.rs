@@ -7,4 +7,5 @@ mod apimachinery;
 mod json;
 mod kustomization;
 mod kustomize;
+mod merge_keys;
 mod vectors;
