@@ -3,19 +3,23 @@
 //! Git is run by its absolute path, without a shell, with no `GIT_*` variable of ours, without hooks, file
 //! watchers or prompts, and not for longer than a limit. No other program is started.
 
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+mod process;
+mod status;
+
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use tidegate_core::repo::RepoPath;
+
+use process::{Finished, find_program, run_within};
+use status::{Mark, parse_status};
 
 const LIMIT: Duration = Duration::from_secs(10);
 /// A commit may wait for a person to unlock a signing key.
 const COMMIT_LIMIT: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(2);
 /// Variables that say who commits, which continuous integration sets; they are data, not behaviour.
 const IDENTITY: [&str; 6] = [
     "GIT_AUTHOR_NAME",
@@ -263,118 +267,6 @@ impl Git {
     }
 }
 
-/// What git says of a path that is not as in the last commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Tracked,
-    /// Untracked or ignored.
-    Untracked,
-}
-
-/// Reads `git status --porcelain=v2 -z`. Source: git-status(1), "Porcelain Format Version 2".
-fn parse_status(answer: &[u8], prefix: &str) -> Result<Vec<(Mark, RepoPath)>, GitError> {
-    let mut found = Vec::new();
-    let mut records = answer
-        .split(|byte| *byte == 0)
-        .filter(|record| !record.is_empty());
-    while let Some(record) = records.next() {
-        let lossy = || GitError::Path(String::from_utf8_lossy(record).into_owned());
-        let record = std::str::from_utf8(record).map_err(|_| lossy())?;
-        let (mark, field_count) = match record.as_bytes()[0] {
-            b'1' => (Mark::Tracked, 9),
-            b'2' => (Mark::Tracked, 10),
-            b'u' => (Mark::Tracked, 11),
-            b'?' | b'!' => (Mark::Untracked, 2),
-            _ => continue,
-        };
-        let mut paths = vec![record.splitn(field_count, ' ').last().unwrap_or_default()];
-        if record.starts_with('2') {
-            let origin = records.next().map(std::str::from_utf8);
-            paths.push(origin.and_then(Result::ok).ok_or_else(lossy)?);
-        }
-        for path in paths {
-            // A path above the root is none of ours.
-            let Some(path) = path.strip_prefix(prefix) else {
-                continue;
-            };
-            let path = path.strip_suffix('/').unwrap_or(path);
-            found.push((mark, RepoPath::new(path).map_err(|_| lossy())?));
-        }
-    }
-    Ok(found)
-}
-
-/// The first git on `PATH`, in a folder named by an absolute path.
-fn find_program() -> Option<PathBuf> {
-    let name = format!("git{}", std::env::consts::EXE_SUFFIX);
-    let paths: OsString = std::env::var_os("PATH")?;
-    let candidates = std::env::split_paths(&paths).filter(|folder| folder.is_absolute());
-    candidates
-        .map(|folder| folder.join(&name))
-        .find(|program| is_executable(program))
-}
-
-fn is_executable(program: &Path) -> bool {
-    #[cfg(unix)]
-    let may_run = rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok();
-    #[cfg(not(unix))]
-    let may_run = true;
-    may_run && program.is_file()
-}
-
-struct Finished {
-    status: ExitStatus,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-}
-
-/// Runs a program with nothing to read; `None` if it did not end in time and was ended.
-fn run_within(mut command: Command, limit: Duration) -> io::Result<Option<Finished>> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let begin = Instant::now();
-    let mut child = command.spawn()?;
-    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-    let Some(status) = wait(&mut child, begin, limit)? else {
-        return Ok(None);
-    };
-    let join = |thread: JoinHandle<io::Result<Vec<u8>>>| match thread.join() {
-        Ok(read) => read,
-        Err(_) => Err(io::Error::other("the output could not be read")),
-    };
-    Ok(Some(Finished {
-        status,
-        stdout: join(stdout)?,
-        stderr: join(stderr)?,
-    }))
-}
-
-fn wait(child: &mut Child, begin: Instant, limit: Duration) -> io::Result<Option<ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if begin.elapsed() > limit {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(PAUSE);
-    }
-}
-
-fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<io::Result<Vec<u8>>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut stream) = stream {
-            stream.read_to_end(&mut bytes)?;
-        }
-        Ok(bytes)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -484,13 +376,20 @@ mod tests {
             "gone",
             "new folder/ü \"new\"",
             "ignored",
-            "*",
         ]
         .map(path);
         let expected = ["edited", "gone", "ignored", "new folder/ü \"new\"", "staged"].map(path);
         assert_eq!(
             Git::open(scratch.path()).unwrap().uncommitted(&asked).unwrap(),
             expected
+        );
+        // Paths are names, not patterns.
+        assert_eq!(
+            Git::open(scratch.path())
+                .unwrap()
+                .uncommitted(&[path("*")])
+                .unwrap(),
+            []
         );
     }
 
@@ -576,14 +475,5 @@ mod tests {
         assert_eq!(opened.uncommitted(&[path("a")]).unwrap(), [path("a")]);
         opened.commit(&[path("a")], "x").unwrap();
         assert!(!marker.exists());
-    }
-
-    #[test]
-    fn a_program_that_does_not_end_is_ended() {
-        let mut command = Command::new("sleep");
-        command.arg("60");
-        let begin = Instant::now();
-        assert!(run_within(command, Duration::from_millis(50)).unwrap().is_none());
-        assert!(begin.elapsed() < Duration::from_secs(10));
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tidegate_core::change::ChangeSet;
 
+use super::checks::is_in_git;
 use super::fs::Fs;
+use super::journal::{Journal, JournalFile, digest};
 use super::lock::Store;
 use super::scratch::{Scratch, changes, path};
-use super::writing::is_in_git;
 use super::{WriteError, Written, pending, recover, write};
 
 fn write_in(scratch: &Scratch, set: &ChangeSet) -> Result<Written, WriteError> {
@@ -175,15 +176,9 @@ fn very_long_names_can_be_written() {
     assert_eq!(scratch.tree()[&name], "new");
 }
 
-#[test]
-fn a_person_who_came_between_is_not_overruled() {
-    use super::journal::{Journal, JournalFile, digest};
-    let scratch = Scratch::with(&[
-        ("a", "old"),
-        ("b", "edited"),
-        (".tidegate-a.tmp", "new"),
-        (".tidegate-b.tmp", "new"),
-    ]);
+/// A committed write of `a` and `b` from "old" to "new", with these files on disk.
+fn interrupted(files: &[(&str, &str)]) -> Scratch {
+    let scratch = Scratch::with(files);
     let file = |name: &str| JournalFile {
         path: name.into(),
         temporary: Some(format!(".tidegate-{name}.tmp")),
@@ -192,25 +187,83 @@ fn a_person_who_came_between_is_not_overruled() {
     };
     let journal = Journal::new(".".into(), Vec::new(), vec![file("a"), file("b")]);
     scratch.put(".tidegate.journal", journal.to_bytes());
-    let before = scratch.tree();
-    let error = recover(scratch.path(), None).unwrap_err();
-    assert!(
-        matches!(&error, WriteError::EditedBetween { path: at, .. } if *at == path("b")),
-        "{error:?}"
-    );
-    assert_eq!(scratch.tree(), before);
-    assert!(pending(scratch.path(), None).unwrap().is_some());
-    scratch.put("b", "old");
-    assert_eq!(
-        recover(scratch.path(), None).unwrap(),
-        ["finished an interrupted change of 2 files"]
-    );
+    scratch
+}
+
+#[test]
+fn a_person_who_came_between_is_not_overruled() {
+    let cases = [
+        [
+            ("a", "old"),
+            ("b", "edited"),
+            (".tidegate-a.tmp", "new"),
+            (".tidegate-b.tmp", "new"),
+        ]
+        .as_slice(),
+        &[("a", "new"), ("b", "edited"), (".tidegate-b.tmp", "new")],
+        &[
+            ("a", "edited"),
+            ("b", "edited"),
+            (".tidegate-a.tmp", "new"),
+            (".tidegate-b.tmp", "new"),
+        ],
+        // Its new content was removed, or is not what was meant.
+        &[("a", "new"), ("b", "old")],
+        &[("a", "old"), ("b", "old"), (".tidegate-a.tmp", "new")],
+        &[
+            ("a", "old"),
+            ("b", "old"),
+            (".tidegate-a.tmp", "new"),
+            (".tidegate-b.tmp", "edited"),
+        ],
+    ];
+    for files in cases {
+        let scratch = interrupted(files);
+        let before = scratch.tree();
+        let expected = if before["a"] == "edited" { "a" } else { "b" };
+        let error = recover(scratch.path(), None).unwrap_err();
+        assert!(
+            matches!(&error, WriteError::EditedBetween { path: at, .. } if *at == path(expected)),
+            "{error:?}"
+        );
+        assert_eq!(scratch.tree(), before);
+        assert!(pending(scratch.path(), None).unwrap().is_some());
+    }
+}
+
+#[test]
+fn an_interrupted_write_is_finished_once() {
+    let cases = [
+        [
+            ("a", "old"),
+            ("b", "old"),
+            (".tidegate-a.tmp", "new"),
+            (".tidegate-b.tmp", "new"),
+        ]
+        .as_slice(),
+        &[("a", "new"), ("b", "old"), (".tidegate-b.tmp", "new")],
+        &[("a", "new"), ("b", "new")],
+    ];
+    for files in cases {
+        let scratch = interrupted(files);
+        assert_eq!(
+            recover(scratch.path(), None).unwrap(),
+            ["finished an interrupted change of 2 files"]
+        );
+        assert_eq!(
+            scratch.tree(),
+            Scratch::with(&[("a", "new"), ("b", "new")]).tree()
+        );
+        assert_eq!(pending(scratch.path(), None).unwrap(), None);
+        assert_eq!(recover(scratch.path(), None).unwrap(), [""; 0]);
+    }
+    // Finished, then edited: only the journal had not gone yet.
+    let scratch = interrupted(&[("a", "edited"), ("b", "new")]);
+    assert!(recover(scratch.path(), None).is_ok());
     assert_eq!(
         scratch.tree(),
-        Scratch::with(&[("a", "new"), ("b", "new")]).tree()
+        Scratch::with(&[("a", "edited"), ("b", "new")]).tree()
     );
-    assert_eq!(pending(scratch.path(), None).unwrap(), None);
-    assert_eq!(recover(scratch.path(), None).unwrap(), [""; 0]);
 }
 
 #[test]
@@ -259,6 +312,25 @@ fn a_second_writer_waits_and_then_names_the_first() {
     drop(lock);
     assert!(store.lock_within(&fs, wait).is_ok());
     assert!(scratch.tree().is_empty());
+}
+
+/// Between opening and locking, the holder may end and remove the name: what is locked then is no lock.
+#[cfg(unix)]
+#[test]
+fn a_lock_that_was_removed_meanwhile_does_not_count() {
+    let scratch = Scratch::new();
+    let name = scratch.path().join(".tidegate.lock");
+    let is_first = std::cell::Cell::new(true);
+    let gate = |call: super::fs::Call<'_>| {
+        if matches!(call, super::fs::Call::Look) && is_first.replace(false) {
+            fs::remove_file(&name)?;
+        }
+        Ok(())
+    };
+    let fs = Fs { gate: &gate };
+    let store = Store::open(&fs, scratch.path(), None).unwrap();
+    let _lock = store.lock(&fs).unwrap();
+    assert!(!is_first.get() && name.exists());
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Journal {
         let json = json.strip_suffix('\n')?;
         let journal: Self = serde_json::from_str(json).ok()?;
         let is_ours = checksum == digest(json.as_bytes()) && journal.version == VERSION;
-        let is_path = |text: &String| RepoPath::new(text).is_ok_and(|path| !super::writing::is_in_git(&path));
+        let is_path = |text: &String| RepoPath::new(text).is_ok_and(|path| !super::checks::is_in_git(&path));
         let is_temporary = |file: &JournalFile| match (&file.temporary, &file.after) {
             (Some(name), Some(_)) => is_temporary_name(name),
             (temporary, after) => temporary.is_none() && after.is_none(),

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod behaviour;
+mod checks;
 mod discover;
 #[cfg(test)]
 mod faults;
@@ -14,6 +15,7 @@ mod folder;
 mod fs;
 mod interrupt;
 mod journal;
+mod links;
 mod lock;
 mod reading;
 mod recovery;

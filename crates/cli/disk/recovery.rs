@@ -98,22 +98,19 @@ pub(super) fn roll_forward(
     root: &Folder,
     journal: &Journal,
 ) -> Result<(), Stopped> {
-    let states = journal
-        .files
-        .iter()
-        .map(|file| state(fs, root, file))
-        .collect::<Result<Vec<_>, _>>();
+    let states: Result<Vec<_>, _> = journal.files.iter().map(|file| state(fs, root, file)).collect();
     let states = states.map_err(|error| Stopped {
-        is_begun: true,
+        is_begun: false,
         error,
     })?;
     let mut is_begun = states.contains(&State::Done);
-    let is_waiting = states.contains(&State::Waiting);
-    // With nothing left to do, an edit came after the write, not into it.
     let is_in_the_way = |state: &State| match state {
         State::Waiting | State::Done => false,
-        State::Lost => is_waiting || is_begun,
-        State::Edited => is_waiting,
+        State::Edited => true,
+        // With nothing left to do, that edit is no matter of ours.
+        State::Overtaken => states.contains(&State::Waiting),
+        // When all are lost nothing was begun, and nothing is to be finished.
+        State::Lost => states.iter().any(|state| *state != State::Lost),
     };
     if let Some(index) = states.iter().position(is_in_the_way) {
         let path = journal.files[index].repo_path();
@@ -239,7 +236,9 @@ enum State {
     Done,
     /// It has its old content and the new one is gone.
     Lost,
-    /// It has neither content: a person came between.
+    /// It had its new content and was edited since.
+    Overtaken,
+    /// It has neither content and was not written yet: a person came between.
     Edited,
 }
 
@@ -261,6 +260,7 @@ fn state(fs: &Fs<'_>, root: &Folder, file: &JournalFile) -> Result<State, WriteE
         found if found == file.after && temporary.is_none() => State::Done,
         found if found == file.before && is_ready => State::Waiting,
         found if found == file.before => State::Lost,
+        _ if temporary.is_none() && file.after.is_some() => State::Overtaken,
         _ => State::Edited,
     })
 }

@@ -3,18 +3,14 @@
 //! Places are looked up here and nowhere else: a diagnostic names a pointer, the reader sees line, column and
 //! the line itself. Lines of Secrets are not quoted, and what might be one is treated as one.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+mod source;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use tidegate_core::diagnostic::{Diagnostic, Location, Place, Severity};
+use tidegate_core::diagnostic::{Diagnostic, Location, Severity};
 use tidegate_core::repo::RepoPath;
-use tidegate_yaml::Stream;
 
-use super::{Color, escape, is_hostile, secret};
-
-/// The longest line that is quoted, in bytes; the renderer cuts it around the place.
-const LONGEST_LINE: usize = 4096;
+use super::{Color, escape};
+use source::{Sources, Spot};
 
 /// How the text of a file is had: `None` where it cannot be read.
 pub(crate) type TextOf<'a> = &'a dyn Fn(&RepoPath) -> Option<String>;
@@ -126,160 +122,14 @@ fn with_spot<'a>(
     }
 }
 
-/// A place as it is shown.
-struct Spot {
-    /// Line and column, from 1.
-    position: Option<(usize, usize)>,
-    excerpt: Option<Excerpt>,
-}
-
-/// One line of a file, made harmless, and the part of it that is meant.
-struct Excerpt {
-    line: String,
-    span: Range<usize>,
-}
-
-/// The files that diagnostics speak of, each read and parsed once.
-struct Sources<'a> {
-    text_of: TextOf<'a>,
-    files: BTreeMap<RepoPath, Option<Source>>,
-}
-
-struct Source {
-    text: String,
-    stream: Option<Stream>,
-    hidden: Vec<Range<usize>>,
-}
-
-impl<'a> Sources<'a> {
-    fn new(text_of: TextOf<'a>) -> Self {
-        Self {
-            text_of,
-            files: BTreeMap::new(),
-        }
-    }
-
-    fn spot(&mut self, location: &Location) -> Spot {
-        let text_of = self.text_of;
-        let source = self.files.entry(location.file.clone()).or_insert_with(|| {
-            let text = text_of(&location.file)?;
-            let stream = Stream::parse(text.clone()).ok();
-            let hidden = secret::hidden(&text, stream.as_ref());
-            Some(Source { text, stream, hidden })
-        });
-        match source {
-            Some(source) => source.spot(&location.place, location),
-            None => match location.place {
-                Place::Position(position) => Spot {
-                    position: Some((position.line, position.column)),
-                    excerpt: None,
-                },
-                _ => Spot {
-                    position: None,
-                    excerpt: None,
-                },
-            },
-        }
-    }
-}
-
-impl Source {
-    fn spot(&self, place: &Place, location: &Location) -> Spot {
-        let span = match place {
-            Place::File => {
-                return Spot {
-                    position: None,
-                    excerpt: None,
-                };
-            }
-            Place::Position(position) => {
-                let offset = self.offset(position.line, position.column);
-                let position = Some((position.line, position.column));
-                let excerpt = offset.and_then(|offset| self.excerpt(offset..offset));
-                return Spot { position, excerpt };
-            }
-            Place::Key(..) | Place::Value(..) => {
-                self.stream.as_ref().and_then(|stream| location.resolve(stream))
-            }
-        };
-        let (Some(span), Some(stream)) = (span, &self.stream) else {
-            return Spot {
-                position: None,
-                excerpt: None,
-            };
-        };
-        let position = stream.position(span.start);
-        Spot {
-            position: Some((position.line, position.column)),
-            excerpt: self.excerpt(span),
-        }
-    }
-
-    /// The byte at a line and column, both from 1.
-    fn offset(&self, line: usize, column: usize) -> Option<usize> {
-        let start = match line.checked_sub(1)? {
-            0 => 0,
-            breaks => self.text.match_indices('\n').nth(breaks - 1)?.0 + 1,
-        };
-        let line = self.text[start..].split('\n').next().unwrap_or_default();
-        let inside = line
-            .char_indices()
-            .nth(column.saturating_sub(1))
-            .map_or(line.len(), |(offset, _)| offset);
-        Some(start + inside)
-    }
-
-    /// The line a span begins in; `None` where it must not or cannot be quoted.
-    fn excerpt(&self, span: Range<usize>) -> Option<Excerpt> {
-        let text = &self.text;
-        if !text.is_char_boundary(span.start) || !text.is_char_boundary(span.end) {
-            return None;
-        }
-        let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-        let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let is_hidden = self
-            .hidden
-            .iter()
-            .any(|hidden| start < hidden.end && hidden.start < end.max(start + 1));
-        if is_hidden || end - start > LONGEST_LINE {
-            return None;
-        }
-        // Neither is part of the line; a byte order mark is not counted in columns either.
-        let start = if start == 0 && text.starts_with('\u{feff}') {
-            '\u{feff}'.len_utf8()
-        } else {
-            start
-        };
-        let line = text[start..end].trim_end_matches('\r');
-        let span = span.start.max(start)..span.end.max(start);
-        let from = (span.start - start).min(line.len());
-        let to = (span.end.min(end) - start).clamp(from, line.len());
-        let (before, meant, after) = (show(&line[..from]), show(&line[from..to]), show(&line[to..]));
-        let span = before.len()..before.len() + meant.len();
-        Some(Excerpt {
-            line: before + &meant + &after,
-            span,
-        })
-    }
-}
-
-/// Replaces what would steer a terminal, one character by one, so that columns stay.
-fn show(text: &str) -> String {
-    let replace = |char: char| match char {
-        '\t' => '\t',
-        char if is_hostile(char) => char::REPLACEMENT_CHARACTER,
-        char => char,
-    };
-    text.chars().map(replace).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use tidegate_core::diagnostic::Code;
+    use tidegate_core::diagnostic::{Code, Place};
     use tidegate_yaml::Position;
 
     use super::*;
     use crate::disk::scratch::path;
+    use crate::report::is_hostile;
 
     fn show_all(diagnostics: &[Diagnostic], files: &[(&str, &str)]) -> String {
         let text_of = |wanted: &RepoPath| {
