@@ -11,7 +11,7 @@ use crate::{
         text::{Draft, join},
     },
     print,
-    scan::{line_start, skip_blanks},
+    scan::{line_end, line_start, skip_blanks},
     spelling::{self, Context},
     split::next_line,
     tree::{NodeId, NodeKind},
@@ -124,12 +124,20 @@ fn previous_line_end(text: &str, at: usize) -> usize {
 }
 
 /// Takes children away; at least one stays.
-pub(crate) fn remove(draft: &Draft<'_>, container: NodeId, indices: &[usize]) -> Vec<Patch> {
+///
+/// In the second form blank lines below go too: behind text of the form `|+` they would become part of it.
+pub(crate) fn remove(draft: &Draft<'_>, container: NodeId, indices: &[usize], form: Form) -> Vec<Patch> {
     let children = draft.children(container);
     let column = draft.column(children[0].start);
     let lines = |index: usize| -> Range<usize> {
         let start = children[index].start;
-        let end = draft.extent_end(draft.child_end(container, index), column);
+        let mut end = draft.extent_end(draft.child_end(container, index), column);
+        while form == Form::Inline
+            && end < draft.limit
+            && line_end(&draft.text, end) == skip_blanks(&draft.text, end)
+        {
+            end = next_line(&draft.text, end);
+        }
         line_start(&draft.text, start)..end
     };
     let mut indices = indices.to_vec();

@@ -10,7 +10,7 @@ use crate::{
         copy, flow,
         model::{self, not_found, unsupported},
         patch::Patch,
-        replace::{Form, replace},
+        replace::{Form, empty, replace},
         text::Draft,
     },
     error::EditError,
@@ -155,13 +155,10 @@ impl Plan<'_, '_> {
         let children = self.draft.children(parent).len();
         if self.draft.flow(parent) == Flow::Block || self.draft.flow(parent) == Flow::Pair {
             if indices.len() < children {
-                return Ok(block::remove(self.draft, parent, indices));
+                return Ok(block::remove(self.draft, parent, indices, self.form));
             }
-            let empty = match self.draft.node(parent).kind {
-                NodeKind::List { .. } => Value::Array(Vec::new()),
-                _ => Value::Object(serde_json::Map::new()),
-            };
-            return self.replace(parent, &empty);
+            return empty(self.draft, parent, self.form)
+                .ok_or_else(|| unsupported(self.at, "the layout here does not allow it"));
         }
         flow::remove(self.draft, parent, indices[0])
             .ok_or_else(|| unsupported(self.at, "nothing can be removed here"))

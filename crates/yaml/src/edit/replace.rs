@@ -47,6 +47,26 @@ struct Slot {
 
 /// The patches that put `value` in the place of `node`; `None` where this form does not fit the text.
 pub(crate) fn replace(draft: &Draft<'_>, node: NodeId, value: &Value, form: Form) -> Option<Vec<Patch>> {
+    write(draft, node, value, form, Below::Stays)
+}
+
+/// The patches that leave a collection without children, and without the comments that belong to the last of them.
+pub(crate) fn empty(draft: &Draft<'_>, node: NodeId, form: Form) -> Option<Vec<Patch>> {
+    let value = match draft.node(node).kind {
+        NodeKind::List { .. } => Value::Array(Vec::new()),
+        _ => Value::Object(serde_json::Map::new()),
+    };
+    write(draft, node, &value, form, Below::Goes)
+}
+
+/// What becomes of comment lines below a collection that are indented deeper than its entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Below {
+    Stays,
+    Goes,
+}
+
+fn write(draft: &Draft<'_>, node: NodeId, value: &Value, form: Form, below: Below) -> Option<Vec<Patch>> {
     let holder = draft.holder(node);
     if let Some((parent, index)) = holder
         && draft.flow(parent) != Flow::Block
@@ -56,7 +76,7 @@ pub(crate) fn replace(draft: &Draft<'_>, node: NodeId, value: &Value, form: Form
     let anchor = anchor_text(draft, node);
     let slot = slot(draft, node, anchor.is_some())?;
     let layout = draft.layout(draft.node(node).start);
-    let old = old(draft, node, &slot);
+    let old = old(draft, node, &slot, below);
     let place = draft.node(node);
     let is_inline = form == Form::Inline || is_inline(draft, node, value);
     let own_line = slot
@@ -142,21 +162,9 @@ fn lines(
         };
         return (first, Lines { lines, indent });
     }
-    let same_kind = match (&draft.node(node).kind, value) {
-        (
-            NodeKind::Map {
-                flow: Flow::Block, ..
-            },
-            Value::Object(_),
-        ) => true,
-        (
-            NodeKind::List {
-                flow: Flow::Block, ..
-            },
-            Value::Array(_),
-        ) => true,
-        _ => false,
-    };
+    let is_map = matches!(draft.node(node).kind, NodeKind::Map { .. }) && value.is_object();
+    let is_list = matches!(draft.node(node).kind, NodeKind::List { .. }) && value.is_array();
+    let same_kind = draft.flow(node) == Flow::Block && (is_map || is_list);
     let indent = match (draft.children(node).first(), slot.column) {
         (Some(child), _) if same_kind => draft.column(child.start),
         (_, None) => 0,
@@ -255,7 +263,7 @@ fn root_slot(draft: &Draft<'_>, node: NodeId, anchored: bool) -> Slot {
     }
 }
 
-fn old(draft: &Draft<'_>, node: NodeId, slot: &Slot) -> Old {
+fn old(draft: &Draft<'_>, node: NodeId, slot: &Slot, below: Below) -> Old {
     let place = draft.node(node);
     let text = &draft.text;
     match &place.kind {
@@ -282,7 +290,10 @@ fn old(draft: &Draft<'_>, node: NodeId, slot: &Slot) -> Old {
             let children = draft.children(node);
             let first = children[0].start;
             let column = draft.column(first);
-            let end = draft.extent_end(place.end, column);
+            let end = match below {
+                Below::Stays => next_line(text, place.end),
+                Below::Goes => draft.extent_end(place.end, column),
+            };
             let on_head_line = match slot.head {
                 Some(head) => line_start(text, head) == line_start(text, first),
                 None => true,

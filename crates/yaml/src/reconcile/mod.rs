@@ -377,7 +377,7 @@ impl Plan<'_, '_> {
             self.patches.extend(if edges.removed.is_empty() {
                 Vec::new()
             } else {
-                block::remove(draft, node, &edges.removed)
+                block::remove(draft, node, &edges.removed, self.form)
             });
             return Some(());
         }
@@ -397,7 +397,7 @@ impl Plan<'_, '_> {
             patches.extend(block::insert(self.draft, node, gap, &lines));
         }
         if !edges.removed.is_empty() {
-            patches.extend(block::remove(self.draft, node, &edges.removed));
+            patches.extend(block::remove(self.draft, node, &edges.removed, self.form));
         }
         patches
     }
