@@ -10,7 +10,8 @@ use super::fs::Fs;
 use super::journal::{Journal, JournalFile, digest};
 use super::lock::Store;
 use super::scratch::{Scratch, changes, path};
-use super::{WriteError, Written, pending, recover, write};
+use super::writing::Written;
+use super::{WriteError, pending, recover, write};
 
 fn write_in(scratch: &Scratch, set: &ChangeSet) -> Result<Written, WriteError> {
     write(scratch.path(), None, set)

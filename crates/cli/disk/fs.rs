@@ -11,6 +11,10 @@ use super::folder::{Attributes, Entry, Folder, Kind, entry_of};
 
 /// What is about to be done, and to which name.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the gates of tests look at what is called")
+)]
 pub(super) enum Call<'a> {
     Open,
     Look,

@@ -26,4 +26,4 @@ mod writing;
 pub(crate) use discover::{discover, find_root};
 pub(crate) use reading::DiskRepo;
 pub(crate) use recovery::{pending, recover};
-pub(crate) use writing::{WriteError, Written, write};
+pub(crate) use writing::{WriteError, write};

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tidegate_core::repo::{ReadError, Repo, RepoPath};
 
@@ -39,11 +39,6 @@ impl DiskRepo {
             root: root.into(),
             seen: RefCell::default(),
         }
-    }
-
-    /// The directory.
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
     }
 
     fn open_root(&self) -> Result<Folder, ReadError> {
@@ -149,9 +144,15 @@ fn decode(path: &RepoPath, content: Vec<u8>) -> Result<String, ReadError> {
     String::from_utf8(content).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        let start = good
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        let column = 1 + String::from_utf8_lossy(&good[start..]).chars().count();
         ReadError::NotUtf8 {
             path: path.clone(),
             line,
+            column,
             looks_like,
         }
     })

@@ -50,8 +50,7 @@ pub(crate) fn render_lines(diagnostics: &[Diagnostic], text_of: TextOf<'_>) -> S
     report
 }
 
-/// The word for a severity.
-pub(crate) fn name(severity: Severity) -> &'static str {
+fn name(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -256,8 +255,10 @@ gap/patch.yaml:3:11: error[invalid-value]: weights add up to 110 percent
             shown.contains("weight: 110") && shown.lines().all(|line| line.len() < 200),
             "{shown}"
         );
+        // Too long even to be cut: the place alone.
         let huge = format!("spec: {{a: {}, weight: 110}}\n", "x".repeat(1 << 20));
-        assert!(show_all(&[weight_at("x")], &[("x", &huge)]).len() < 1000);
+        let shown = show_all(&[weight_at("x")], &[("x", &huge)]);
+        assert!(shown.contains("x:1:") && !shown.contains("weight:"), "{shown}");
     }
 
     #[test]

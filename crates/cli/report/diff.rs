@@ -357,6 +357,15 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_a_blank_ends_with_a_tab_as_in_git() {
+        let shown = patch(&changes(&[("a b", Some("1\n"), Some("2\n"))]));
+        assert!(
+            shown.starts_with("diff --git a/a b b/a b\n--- a/a b\t\n+++ b/a b\t\n@@"),
+            "{shown}"
+        );
+    }
+
+    #[test]
     fn a_patch_looks_as_git_prints_it() {
         let files = [
             ("gap/a.yaml", Some("a\nb\nc\nd\ne\n"), Some("a\nb\nc\nd\nE")),
