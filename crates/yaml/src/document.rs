@@ -1,6 +1,6 @@
 //! One document: its value, and where each part of the value is written.
 
-use std::{ops::Range, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use jsonptr::{Pointer, PointerBuf};
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::{
 /// One document of a [`Stream`](crate::Stream).
 ///
 /// Shape: cheap to clone. All offsets it gives are bytes in the whole file.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Document {
     /// Where the document's region starts in the file.
     pub(crate) offset: usize,
@@ -31,6 +31,15 @@ pub(crate) struct Content {
     pub(crate) tree: Option<Tree>,
     pub(crate) value: Value,
     pub(crate) cost: Cost,
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("span", &self.span())
+            .field("value", self.value())
+            .finish()
+    }
 }
 
 impl Document {

@@ -13,8 +13,8 @@ use crate::{
     error::Kind,
     limits::{Budget, Cost},
     scan::{
-        Chars, anchor_end, block_end, block_header, control_character, quoted_end, skip_trivia, tag_end,
-        untab,
+        Chars, anchor_end, block_end, block_header, control_character, line_end, quoted_end, skip_trivia,
+        tag_end, untab,
     },
     tag::{self, CoreTag},
     tree::{Anchor, BlockScalar, Entry, Flow, Item, Node, NodeId, NodeKind, Style, Tree},
@@ -656,7 +656,8 @@ impl<'t, 'b, 'l> Loader<'t, 'b, 'l> {
         let bytes = self.text.as_bytes();
         let doubled = |at: usize| bytes.get(at) == Some(&b'{');
         let brace = place.content;
-        if is_map && doubled(brace) && (doubled(brace + 1) || brace > 0 && doubled(brace - 1)) {
+        let closed = self.text[brace..line_end(self.text, brace)].contains("}}");
+        if is_map && closed && doubled(brace) && (doubled(brace + 1) || brace > 0 && doubled(brace - 1)) {
             return fail(
                 Kind::Hole,
                 brace.saturating_sub(1),

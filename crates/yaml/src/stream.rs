@@ -1,6 +1,9 @@
 //! The text of one file and its documents.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use jsonptr::PointerBuf;
 
@@ -17,12 +20,20 @@ use crate::{
 ///
 /// Shape: a value; edits give a new stream and leave this one as it is. There is always at least one document: an empty
 /// file, or one of comments alone, holds one empty document. A byte order mark at the start is kept and belongs to no document.
-#[derive(Debug)]
 pub struct Stream {
     text: String,
     documents: Vec<Document>,
     pub(crate) limits: Limits,
     lines: OnceLock<LineIndex>,
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("text", &self.text)
+            .field("documents", &self.documents.len())
+            .finish()
+    }
 }
 
 impl Clone for Stream {

@@ -1,4 +1,5 @@
 //! Edits by example: text before, edits, text after.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use jsonptr::PointerBuf;
 use serde_json::{Value, json};
