@@ -658,11 +658,8 @@ impl<'t, 'b, 'l> Loader<'t, 'b, 'l> {
         let brace = place.content;
         let closed = self.text[brace..line_end(self.text, brace)].contains("}}");
         if is_map && closed && doubled(brace) && (doubled(brace + 1) || brace > 0 && doubled(brace - 1)) {
-            return fail(
-                Kind::Hole,
-                brace.saturating_sub(1),
-                "template hole `{{ … }}` was not filled in",
-            );
+            let start = if doubled(brace + 1) { brace } else { brace - 1 };
+            return fail(Kind::Hole, start, "template hole `{{ … }}` was not filled in");
         }
         let what = if is_map { "a map" } else { "a list" };
         fail(
