@@ -1,6 +1,7 @@
 //! End-to-end tests through the real binary: copied repositories, whole trees, exit codes, both streams.
 
 mod by_hand;
+mod cases;
 mod commands;
 mod invalid;
 mod life;

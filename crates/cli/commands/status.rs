@@ -52,7 +52,7 @@ pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, S
         .iter()
         .flat_map(|(checkout, release, standing)| {
             let far_apart = match &standing.position {
-                Position::Disagree(phases) => Some(disagree(phases)),
+                Position::Disagree(phases) => Some(disagree(standing, phases)),
                 _ => None,
             };
             standing.drift(&checkout.application, release).into_iter().chain(far_apart)

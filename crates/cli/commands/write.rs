@@ -42,6 +42,10 @@ pub(super) fn finish(
         }
         WriteMode::Write | WriteMode::Commit => {}
     }
+    if args.mode() == WriteMode::Commit && workspace.git().is_none() {
+        let problem = Diagnostic::error(Code::Uncommitted, "this is no git repository, so there is nothing to commit to");
+        return Err(problem.hint("run it without --commit").into());
+    }
     if !args.allow_dirty {
         refuse_uncommitted(workspace, folder, change, guard)?;
     }
@@ -51,10 +55,7 @@ pub(super) fn finish(
     }
     report::product(&shown(change))?;
     report::message(&transition::summary(application, transition));
-    if args.mode() == WriteMode::Commit {
-        let git = workspace.git().ok_or_else(|| {
-            Diagnostic::error(Code::Uncommitted, "this is no git repository, so there is nothing to commit to")
-        })?;
+    if let (WriteMode::Commit, Some(git)) = (args.mode(), workspace.git()) {
         let paths: Vec<RepoPath> = change.iter().map(|change| change.path.clone()).collect();
         let id = git.commit(&paths, &transition::commit_message(application, transition))?;
         report::message(&format!("committed {}\n", id.get(..12).unwrap_or(&id)));

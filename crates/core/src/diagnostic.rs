@@ -152,6 +152,15 @@ impl Location {
         location
     }
 
+    /// The key of this place instead of its value.
+    #[must_use]
+    pub fn as_key(mut self) -> Self {
+        if let Place::Value(document, pointer) = self.place {
+            self.place = Place::Key(document, pointer);
+        }
+        self
+    }
+
     /// The pointer into the document, where the place has one.
     pub fn pointer(&self) -> Option<&PointerBuf> {
         match &self.place {
@@ -274,28 +283,27 @@ impl From<Vec<Diagnostic>> for Failure {
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
-        let (path, message, hint) = match &error {
-            ReadError::Io { .. } => return Self::Read(error),
-            ReadError::NotUtf8 { path, line, looks_like } => {
+        let unreadable = |message: String| Diagnostic::error(Code::Unreadable, message);
+        match &error {
+            ReadError::Io { .. } => Self::Read(error),
+            ReadError::NotUtf8 { path, line, column, looks_like } => {
                 let message = match looks_like {
                     Some(encoding) => format!("the file is {encoding}, not UTF-8"),
-                    None => format!("line {line} is not UTF-8 text"),
+                    None => "this is not UTF-8 text".to_owned(),
                 };
-                (path, message, "save the file as UTF-8")
+                let place = Place::Position(Position { line: *line, column: *column });
+                unreadable(message).at(Location { file: path.clone(), place }).hint("save the file as UTF-8").into()
             }
             ReadError::TooLarge { path, bytes, limit } => {
                 let message = format!("the file has {bytes} bytes, more than the limit of {limit}");
-                (path, message, "split the file: no manifest needs to be that large")
+                let problem = unreadable(message).at(Location::file(path));
+                problem.hint("split the file: no manifest needs to be that large").into()
             }
             ReadError::Refused { path, reason } => {
-                (path, reason.clone(), "put a regular file inside the repository there")
+                let problem = Diagnostic::error(Code::OutsideRepository, reason.clone()).at(Location::file(path));
+                problem.hint("put a regular file inside the repository there").into()
             }
-        };
-        let code = match error {
-            ReadError::Refused { .. } => Code::OutsideRepository,
-            _ => Code::Unreadable,
-        };
-        Diagnostic::error(code, message).at(Location::file(path)).hint(hint).into()
+        }
     }
 }
 

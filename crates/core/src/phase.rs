@@ -327,7 +327,7 @@ mod tests {
 
     fn observed(phase: Phase, routes: Routes) -> Observed {
         let Row { labels, copy, subsets, wide, .. } = phase.row();
-        Observed { labels, copy, subsets, wide, routes, drift: Vec::new() }
+        Observed { labels, copy, subsets, wide, routes, routes_at: None, drift: Vec::new() }
     }
 
     fn check(environments: [Observed; 2], expected: &Position) {

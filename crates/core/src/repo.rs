@@ -84,6 +84,8 @@ pub enum ReadError {
         path: RepoPath,
         /// Line of the first wrong byte, from 1.
         line: usize,
+        /// Its column in characters, from 1.
+        column: usize,
         /// What the bytes look like, when that is known (`UTF-16`).
         looks_like: Option<&'static str>,
     },

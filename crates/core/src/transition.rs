@@ -166,7 +166,7 @@ struct Target {
 fn target(release: &Release, standing: &Standing, request: &NextRequest) -> Result<Option<Target>, Diagnostic> {
     let not_now = |message: String| Diagnostic::error(Code::NotInThisPhase, message);
     let phase = match &standing.position {
-        Position::Disagree(phases) => return Err(disagree(phases)),
+        Position::Disagree(phases) => return Err(disagree(standing, phases)),
         Position::Unclear(nearest) => match request.to {
             Some(to) if nearest.iter().any(|incomplete| incomplete.phase == to) => to,
             _ => return Err(unclear(nearest)),
@@ -266,6 +266,7 @@ fn weights(
         check_environment(&checkout.application, name)?;
     }
     let standing = Standing::of(&checkout.application, release);
+    refuse_broken(&standing)?;
     let before = standing.routes();
     let mut after = before.clone();
     for (name, routes) in after.iter_mut().filter(|(name, _)| environment.is_none_or(|only| only == *name)) {
@@ -318,7 +319,7 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
         Position::Between(_, other) => return enter_plain(checkout, release, &standing, other.phase).map(Some),
         Position::Ambiguous(one, _) => *one,
         Position::Unclear(nearest) => return Err(unclear(nearest).into()),
-        Position::Disagree(phases) => return Err(disagree(phases).into()),
+        Position::Disagree(phases) => return Err(disagree(&standing, phases).into()),
     };
     let phase = match phase {
         Phase::Idle | Phase::Tidy if release.origin.is_none() => return Ok(None),
@@ -486,11 +487,14 @@ pub fn check_environment(application: &Application, name: &str) -> Result<(), Di
 }
 
 /// Says that the environments are too far apart.
-pub fn disagree(phases: &IndexMap<String, Phase>) -> Diagnostic {
+pub fn disagree(standing: &Standing, phases: &IndexMap<String, Phase>) -> Diagnostic {
     let list: Vec<String> = phases.iter().map(|(name, phase)| format!("{name} is in {phase}")).collect();
     let message = format!("the environments are more than one phase apart: {}", list.join(", "));
-    Diagnostic::error(Code::EnvironmentsDisagree, message)
-        .hint("revert the last commit that touched only one of them, or write the missing files of the other")
+    let furthest = phases.iter().max_by_key(|(_, phase)| **phase);
+    let at = furthest.and_then(|(name, _)| standing.environments.get(name)?.routes_at.clone());
+    let mut disagree = Diagnostic::error(Code::EnvironmentsDisagree, message);
+    disagree.location = at;
+    disagree.hint("revert the last commit that touched only one of them, or write the missing files of the other")
 }
 
 fn unclear(nearest: &[Incomplete]) -> Diagnostic {

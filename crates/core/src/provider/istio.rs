@@ -13,9 +13,10 @@ use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Environment, Release, Routes, Shape, TargetedPatch, Version, Weight};
 use crate::render::render_object;
 
+mod callers;
 mod routes;
 
-use routes::{Split, Unsplittable};
+use routes::{Split, Unreadable, Unsplittable};
 
 const NETWORKING: &str = "networking.istio.io";
 
@@ -92,7 +93,7 @@ impl Provider for Istio {
         let mut drift = Vec::new();
         let Some(mesh) = Mesh::of(application, release, environment) else {
             let copy = application.workloads.contains_key(&release.copy);
-            return Observed { labels: false, copy, subsets: false, wide: false, routes: Routes::Plain, drift };
+            return Observed { labels: false, copy, subsets: false, wide: false, routes: Routes::Plain, routes_at: None, drift };
         };
         let pods = |workload: &str| application.deployed(environment, workload, "apps", "Deployment")?.pod_labels();
         let original = pods(&release.workload);
@@ -105,13 +106,18 @@ impl Provider for Istio {
             (Some(selector), ..) => selector.contains_key(CANARY_LABEL),
             _ => false,
         };
-        let routes = mesh.observed_routes(&application.environments[environment], &mut drift);
+        drift.extend(mesh.wrong_subsets.iter().cloned());
+        let (routes, routes_at) = mesh.observed_routes(&application.environments[environment], &mut drift);
+        if copy.is_some() {
+            drift.extend(callers::missing(application, release, environment));
+        }
         Observed {
             labels: has(original, VERSION_LABEL) && has(original, CANARY_LABEL),
             copy: copy.is_some(),
             subsets: mesh.has_subsets,
             wide,
             routes,
+            routes_at,
             drift,
         }
     }
@@ -182,6 +188,8 @@ struct Mesh {
     stable: String,
     canary: String,
     has_subsets: bool,
+    /// Subsets that select none of their version's pods.
+    wrong_subsets: Vec<Diagnostic>,
     from_weight: Option<u64>,
     /// The canary label's value where it is not the usual one: then subsets name it too.
     own_mark: Option<String>,
@@ -201,6 +209,7 @@ impl Mesh {
             stable: Version::Stable.label().to_owned(),
             canary: Version::Canary.label().to_owned(),
             has_subsets: false,
+            wrong_subsets: Vec::new(),
             from_weight: release.from_weight,
             own_mark: Some(canary_mark(application, release)).filter(|mark| mark != DEFAULT_MARK),
         };
@@ -208,26 +217,37 @@ impl Mesh {
         Some(mesh)
     }
 
-    /// Finds the subsets of the two versions by the pods they select, whatever their names.
+    /// Finds the subsets of the two versions: by the pods they select, else by their labels, else by their names.
     fn find_subsets(&mut self, application: &Application, release: &Release, environment: &str) {
         let pods = |workload: &str| application.deployed(environment, workload, "apps", "Deployment")?.pod_labels();
-        let stable_pods = pods(release.workload_of(Version::Stable));
-        let canary_pods = pods(release.workload_of(Version::Canary));
-        let rendered = &application.environments[environment].rendered;
-        let rules = rendered.of_kind(NETWORKING, "DestinationRule").filter(|rule| self.is_for_host(rule));
-        let subsets: Vec<(&str, &Map<String, Value>)> = rules
-            .filter_map(|rule| rule.value.pointer("/spec/subsets")?.as_array())
-            .flatten()
-            .filter_map(|subset| Some((subset.get("name")?.as_str()?, subset.get("labels")?.as_object()?)))
-            .filter(|(_, labels)| labels.contains_key(VERSION_LABEL))
+        let rules = application.environments[environment].rendered.of_kind(NETWORKING, "DestinationRule");
+        let subsets: Vec<(&str, &Map<String, Value>, Location)> = rules
+            .filter(|rule| self.is_for_host(rule))
+            .flat_map(|rule| {
+                let subsets = rule.value.pointer("/spec/subsets").and_then(Value::as_array);
+                subsets.into_iter().flatten().enumerate().filter_map(|(index, subset)| {
+                    let at = rule.origin.below(&["spec", "subsets", &index.to_string(), "labels", VERSION_LABEL]);
+                    Some((subset.get("name")?.as_str()?, subset.get("labels")?.as_object()?, at))
+                })
+            })
+            .filter(|(_, labels, _)| labels.contains_key(VERSION_LABEL))
             .collect();
-        let find = |version: Version, pods: Option<&Map<String, Value>>| {
-            let by_pods = subsets.iter().find(|(_, labels)| pods.is_some_and(|pods| selects(labels, pods)));
-            let by_label = || subsets.iter().find(|(_, labels)| labels[VERSION_LABEL] == version.label());
-            by_pods.or_else(by_label).map(|(name, _)| (*name).to_owned())
+        let mut find = |version: Version| {
+            let pods = pods(release.workload_of(version));
+            let selects_pods = |labels: &Map<String, Value>| pods.is_some_and(|pods| selects(labels, pods));
+            let by_pods = subsets.iter().find(|(_, labels, _)| selects_pods(labels));
+            let by_label = || subsets.iter().find(|(_, labels, _)| labels[VERSION_LABEL] == version.label());
+            let by_name = || subsets.iter().find(|(name, ..)| *name == version.label());
+            let (name, labels, at) = by_pods.or_else(by_label).or_else(by_name)?;
+            if pods.is_some_and(|pods| pods.contains_key(VERSION_LABEL)) && !selects_pods(labels) {
+                let message = format!("the subset `{name}` selects no pod of the {version} version");
+                let wrong = Diagnostic::error(Code::Drift, message).at(at.clone());
+                self.wrong_subsets.push(wrong.hint(format!("write `{VERSION_LABEL}: {}`", version.label())));
+            }
+            Some((*name).to_owned())
         };
-        let stable = find(Version::Stable, stable_pods);
-        let canary = find(Version::Canary, canary_pods);
+        let stable = find(Version::Stable);
+        let canary = find(Version::Canary);
         self.has_subsets = stable.is_some() && canary.is_some();
         self.stable = stable.unwrap_or_else(|| self.stable.clone());
         self.canary = canary.unwrap_or_else(|| self.canary.clone());
@@ -420,36 +440,38 @@ impl Mesh {
     }
 
     /// What all routes to the host name; routes that disagree with the others are drift.
-    fn observed_routes(&self, environment: &Environment, drift: &mut Vec<Diagnostic>) -> Routes {
-        let mut found: Vec<(Routes, &Manifest, usize)> = Vec::new();
-        let at = |service: &Manifest, rule_index: usize| {
+    fn observed_routes(&self, environment: &Environment, drift: &mut Vec<Diagnostic>) -> (Routes, Option<Location>) {
+        let mut found: Vec<(Routes, Location, String)> = Vec::new();
+        for service in environment.rendered.of_kind(NETWORKING, "VirtualService") {
             let source = environment.patches.iter().rev().find(|patch| sets_http(patch, &service.object));
             let origin = source.map_or(&service.origin, |patch| &patch.origin);
-            origin.below(&["spec", "http", &rule_index.to_string()])
-        };
-        for service in environment.rendered.of_kind(NETWORKING, "VirtualService") {
             let http = service.value.pointer("/spec/http").and_then(Value::as_array);
             for (rule_index, rule) in http.into_iter().flatten().enumerate() {
+                let at = origin.below(&["spec", "http", &rule_index.to_string(), "route"]).as_key();
+                let name = format!("route {} of {}", rule_index + 1, service.object);
                 match self.split().read(rule) {
-                    Ok(Some(routes)) => found.push((routes, service, rule_index)),
+                    Ok(Some(routes)) => found.push((routes, at, name)),
                     Ok(None) => {}
-                    Err(reason) => {
-                        let message = format!("route {} of {} {reason}", rule_index + 1, service.object);
-                        drift.push(Diagnostic::error(Code::UnsupportedRoute, message).at(at(service, rule_index)));
+                    Err(Unreadable::Destinations(reason)) => {
+                        drift.push(Diagnostic::error(Code::UnsupportedRoute, format!("{name} {reason}")).at(at));
+                    }
+                    Err(Unreadable::Weights(reason)) => {
+                        let wrong = Diagnostic::error(Code::InvalidValue, format!("{name} {reason}")).at(at);
+                        drift.push(wrong.hint("make the two weights add up to 100"));
                     }
                 }
             }
         }
-        let named = found.iter().map(|(routes, ..)| *routes).find(|routes| *routes != Routes::Plain);
-        let Some(routes) = named else { return Routes::Plain };
-        for (other, service, rule_index) in found.iter().filter(|(other, ..)| *other != routes) {
+        let first = found.iter().find(|(routes, ..)| *routes != Routes::Plain).or(found.first());
+        let Some((routes, at, _)) = first else { return (Routes::Plain, None) };
+        for (other, at, name) in found.iter().filter(|(other, ..)| other != routes) {
             let message = match other {
-                Routes::Plain => format!("route {} of {} names no version", rule_index + 1, service.object),
-                _ => format!("route {} of {} is split differently from the first", rule_index + 1, service.object),
+                Routes::Plain => format!("{name} names no version"),
+                _ => format!("{name} is split differently from the first"),
             };
-            drift.push(Diagnostic::warning(Code::Drift, message).at(at(service, *rule_index)));
+            drift.push(Diagnostic::warning(Code::Drift, message).at(at.clone()));
         }
-        routes
+        (*routes, Some(at.clone()))
     }
 }
 

@@ -6,7 +6,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::ObjectRef;
 use crate::model::{Application, PinnedImage, Release, Routes, Shape, Version};
 
@@ -146,6 +146,8 @@ pub struct Observed {
     pub wide: bool,
     /// What the routes name.
     pub routes: Routes,
+    /// Where the first of them is written.
+    pub routes_at: Option<Location>,
     /// Where the files differ from what the release needs, phase or not.
     pub drift: Vec<Diagnostic>,
 }

@@ -114,13 +114,13 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// What makes two list items the same thing: a name, or the destination and subset of a route.
+/// What makes two list items the same thing: a name, or the subset that a route's destination names. A destination
+/// without a subset may become one with it, so it has no identity of its own.
 fn identity(_list: &PointerBuf, item: &Value) -> Option<String> {
-    let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str);
-    match (text("/destination/host"), text("/destination/subset")) {
-        (Some(host), Some(subset)) => Some(format!("{host} {subset}")),
-        (Some(host), None) => Some(host.to_owned()),
-        (None, _) => text("/name").map(str::to_owned),
+    let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    match item.get("destination") {
+        Some(_) => text("/destination/subset"),
+        None => text("/name"),
     }
 }
 

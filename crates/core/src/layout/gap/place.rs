@@ -57,6 +57,8 @@ impl<'a> Place<'a> {
                 if self.application.workloads.contains_key(&copy.key) {
                     let edited = spec_edits::set_labels(self.application, &copy.key, &copy.labels, &mut self.draft);
                     self.keep(edited);
+                    let edited = spec_edits::admit_callers(self.application, copy, &mut self.draft);
+                    self.keep(edited);
                     return;
                 }
                 let edited = spec_edits::add_copy(self.application, copy, &mut self.draft);

@@ -11,6 +11,7 @@ use crate::model::{Application, Image, Release};
 use crate::provider::{CANARY_LABEL, CopyIntent, VERSION_LABEL};
 
 const POD_LABELS: &str = "podLabels";
+const POLICY: &str = "authorizationPolicy";
 
 /// Makes a workload's pods carry labels.
 pub(super) fn set_labels(
@@ -74,6 +75,20 @@ pub(super) fn add_copy(application: &Application, copy: &CopyIntent, draft: &mut
     edits.extend(image_edits(&location, value.get("image"), copy));
     edits.extend(caller_edits(&location, &value));
     draft.edit(&original, &edits)
+}
+
+/// Makes a copy that is there already admit the callers of the original and the ingress controller.
+pub(super) fn admit_callers(application: &Application, copy: &CopyIntent, draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
+    let location = origin(application, &copy.key)?;
+    let original = value_at(draft, &origin(application, &copy.of)?, &[]).unwrap_or(Value::Null);
+    let mut value = value_at(draft, &location, &[]).unwrap_or(Value::Null);
+    let mut edits = Vec::new();
+    if let (None, Some(policy)) = (value.get(POLICY), original.get(POLICY)) {
+        edits.push(Edit::Set { at: at(&location, &[POLICY]), value: policy.clone() });
+        value = original;
+    }
+    edits.extend(caller_edits(&location, &value));
+    if edits.is_empty() { Ok(()) } else { draft.edit(&location, &edits) }
 }
 
 /// Removes the copy.
@@ -142,19 +157,19 @@ fn caller_edits(workload: &Location, original: &Value) -> Vec<Edit> {
     let rule = json!({"from": [{"source": {"principals": [
         {"namespace": INGRESS, "serviceAccountName": [INGRESS]},
     ]}}]});
-    let policy = original.get("authorizationPolicy");
+    let policy = original.get(POLICY);
     match policy.and_then(|policy| policy.get("rules")).and_then(Value::as_array) {
         Some(rules) if rules.iter().any(admits_ingress) => Vec::new(),
         Some(_) => vec![Edit::Insert {
-            into: at(workload, &["authorizationPolicy", "rules"]),
+            into: at(workload, &[POLICY, "rules"]),
             place: Place::Last,
             key: None,
             value: rule,
         }],
         None if policy.is_some_and(Value::is_object) => {
-            vec![Edit::Set { at: at(workload, &["authorizationPolicy", "rules"]), value: json!([rule]) }]
+            vec![Edit::Set { at: at(workload, &[POLICY, "rules"]), value: json!([rule]) }]
         }
-        None => vec![Edit::Set { at: at(workload, &["authorizationPolicy"]), value: json!({"rules": [rule]}) }],
+        None => vec![Edit::Set { at: at(workload, &[POLICY]), value: json!({"rules": [rule]}) }],
     }
 }
 

@@ -25,6 +25,14 @@ pub(super) struct Unsplittable {
     pub(super) reason: String,
 }
 
+/// Why a rule cannot be read, to follow "route 1 of VirtualService/x".
+pub(super) enum Unreadable {
+    /// Its destinations are not of one release.
+    Destinations(String),
+    /// Its weights make no shares.
+    Weights(String),
+}
+
 /// The destinations of a rule that reach the host.
 enum Reaches<'a> {
     /// The rule does not reach the host.
@@ -51,14 +59,14 @@ impl Split<'_> {
     }
 
     /// What one rule names; `None` where it does not reach the host.
-    pub(super) fn read(&self, rule: &Value) -> Result<Option<Routes>, String> {
-        Ok(match self.reaches(rule)? {
+    pub(super) fn read(&self, rule: &Value) -> Result<Option<Routes>, Unreadable> {
+        Ok(match self.reaches(rule).map_err(Unreadable::Destinations)? {
             Reaches::No => None,
             Reaches::Plain(_) => Some(Routes::Plain),
             Reaches::Versions { stable: None, canary: Some(_) } => Some(Routes::CanaryOnly),
             Reaches::Versions { stable: Some(_), canary: None } => Some(Routes::Both(Weight::ZERO)),
             Reaches::Versions { stable: Some((_, stable)), canary: Some((_, canary)) } => {
-                Some(Routes::Both(share(weight(canary), weight(stable))?))
+                Some(Routes::Both(share(weight(canary), weight(stable)).map_err(Unreadable::Weights)?))
             }
             Reaches::Versions { stable: None, canary: None } => None,
         })

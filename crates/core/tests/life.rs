@@ -1,0 +1,174 @@
+//! Properties of whole lives over generated repositories: a release leaves nothing behind, aborting gives the
+//! start back, a person's edit survives, and doing a thing twice is doing it once.
+//!
+//! A repository is generated from a list of choices (smaller numbers are plainer choices), so a failing case
+//! shrinks to the plainest repository that still fails.
+
+mod generate;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use tidegate_core::change::ChangeSet;
+use tidegate_core::diagnostic::Failure;
+use tidegate_core::phase::{Phase, Position};
+use tidegate_core::repo::{MemoryRepo, RepoPath};
+use tidegate_core::schema::config::Config;
+use tidegate_core::start::{StartRequest, start};
+use tidegate_core::transition::{Checkout, NextRequest, Standing, Transition, abort, next};
+
+use generate::{Choices, MARK, repository};
+
+const TOP: &str = "";
+
+/// Applies a step to a repository; `None` when there was nothing to do.
+fn step(
+    repo: &mut MemoryRepo,
+    make: impl FnOnce(&Checkout<'_>) -> Result<Option<Transition>, Failure>,
+) -> Result<Option<Transition>, TestCaseError> {
+    let root = RepoPath::new(TOP).expect("the root");
+    let config = Config::load(repo, &root).map_err(|failure| fail(repo, &failure))?;
+    let transition = {
+        let checkout = Checkout::load(repo, &root, &config).map_err(|failure| fail(repo, &failure))?;
+        make(&checkout).map_err(|failure| fail(repo, &failure))?
+    };
+    if let Some(transition) = &transition {
+        write(repo, &transition.change);
+    }
+    Ok(transition)
+}
+
+fn write(repo: &mut MemoryRepo, change: &ChangeSet) {
+    for change in change.iter() {
+        assert_eq!(repo.files().get(&change.path), change.before.as_ref(), "{}", change.path);
+        repo.set(change.path.clone(), change.after.clone());
+    }
+}
+
+fn fail(repo: &MemoryRepo, failure: &Failure) -> TestCaseError {
+    TestCaseError::fail(format!("{failure:?}\n{}", show(repo)))
+}
+
+fn show(repo: &MemoryRepo) -> String {
+    repo.files().iter().map(|(path, text)| format!("#- {path}\n{text}\n")).collect()
+}
+
+fn init(repo: &mut MemoryRepo) -> Result<Option<Transition>, TestCaseError> {
+    let request = StartRequest { workload: Some("web".into()), steps: Some(vec![50, 100]), ..StartRequest::default() };
+    step(repo, |checkout| Ok(start(checkout, &request)?.transition))
+}
+
+fn go_on(repo: &mut MemoryRepo) -> Result<Option<Transition>, TestCaseError> {
+    step(repo, |checkout| match checkout.application.releases.first() {
+        Some(release) => next(checkout, release, &NextRequest::default()),
+        None => Ok(None),
+    })
+}
+
+fn go_back(repo: &mut MemoryRepo) -> Result<Option<Transition>, TestCaseError> {
+    step(repo, |checkout| match checkout.application.releases.first() {
+        Some(release) => abort(checkout, release),
+        None => Ok(None),
+    })
+}
+
+fn position(repo: &MemoryRepo) -> Option<Position> {
+    let root = RepoPath::new(TOP).expect("the root");
+    let config = Config::load(repo, &root).expect("a configuration");
+    let checkout = Checkout::load(repo, &root, &config).expect("an application");
+    let release = checkout.application.releases.first()?;
+    Some(Standing::of(&checkout.application, release).position)
+}
+
+fn same(found: &MemoryRepo, expected: &MemoryRepo) -> Result<(), TestCaseError> {
+    prop_assert_eq!(
+        found.files().keys().collect::<Vec<_>>(),
+        expected.files().keys().collect::<Vec<_>>(),
+        "{}",
+        show(found)
+    );
+    for (path, text) in expected.files() {
+        prop_assert_eq!(&found.files()[path], text, "{}", path);
+    }
+    Ok(())
+}
+
+/// A person's edit: every marked place of a file says something else.
+fn edit(repo: &mut MemoryRepo, index: usize) {
+    let files: Vec<RepoPath> = repo.files().keys().cloned().collect();
+    let mark = format!("{MARK}{index}");
+    for path in files {
+        let text = repo.files()[&path].replace(&mark, "edited by a person");
+        repo.set(path, Some(text));
+    }
+}
+
+fn choices() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..80)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_life_leaves_nothing_behind(choices in choices(), moment in 0_usize..16, mark in 0_usize..4) {
+        let mut repo = repository(&mut Choices::new(&choices));
+        let mut expected = repo.clone();
+        edit(&mut expected, mark);
+        init(&mut repo)?;
+        for count in 0.. {
+            if count == moment {
+                edit(&mut repo, mark);
+            }
+            prop_assert!(count < 20, "{}", show(&repo));
+            if go_on(&mut repo)?.is_none() {
+                break;
+            }
+        }
+        edit(&mut repo, mark);
+        same(&repo, &expected)?;
+    }
+
+    #[test]
+    fn abort_gives_the_start_back(choices in choices(), stop in 0_usize..14, ships in any::<bool>()) {
+        let mut repo = repository(&mut Choices::new(&choices));
+        let start = repo.clone();
+        init(&mut repo)?;
+        for count in 0..stop {
+            if count == 5 && ships {
+                ship(&mut repo);
+            }
+            go_on(&mut repo)?;
+        }
+        for count in 0.. {
+            prop_assert!(count < 20, "{}", show(&repo));
+            if go_back(&mut repo)?.is_none() {
+                break;
+            }
+        }
+        same(&repo, &start)?;
+    }
+
+    #[test]
+    fn every_phase_is_read_as_itself_and_entering_it_again_changes_nothing(choices in choices()) {
+        let mut repo = repository(&mut Choices::new(&choices));
+        init(&mut repo)?;
+        let phases = [Phase::Split, Phase::Wire, Phase::Widen, Phase::Park, Phase::Ramp, Phase::Hold, Phase::Retire,
+            Phase::Unroute, Phase::Unwire];
+        for phase in phases {
+            go_on(&mut repo)?;
+            prop_assert_eq!(position(&repo), Some(Position::At(phase)), "{}", show(&repo));
+            let again = step(&mut repo, |checkout| {
+                let request = NextRequest { environment: None, to: Some(phase) };
+                next(checkout, &checkout.application.releases[0], &request)
+            })?;
+            prop_assert!(again.is_none(), "{:?}", again);
+        }
+    }
+}
+
+/// The pipeline writes the tag of the new code.
+fn ship(repo: &mut MemoryRepo) {
+    let path = RepoPath::new("gap/gap.yaml").expect("a path");
+    let text = repo.files()[&path].replacen(generate::TAG, "b00b1e55", 1);
+    repo.set(path, Some(text));
+}
