@@ -191,6 +191,31 @@ fn a_large_patch_for_many_objects_is_refused() {
 }
 
 #[test]
+fn growth_is_bounded_over_several_patches() {
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": ["x"], "b": ["x"]}});
+    let double = json!([
+        {"op": "copy", "from": "/data/a", "path": "/data/b/-"},
+        {"op": "copy", "from": "/data/b", "path": "/data/a/-"},
+    ]);
+    let patches = vec![Patch::with_target(PatchBody::Json(double), Selector::default()); 40];
+    let error = apply_all(vec![object], &patches).unwrap_err();
+    let reason = error.reason.to_string();
+    assert!(
+        reason.contains("more than") || reason.contains("deeper"),
+        "{reason}"
+    );
+
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": "x".repeat(1000), "b": {}}});
+    let double = |number: usize| json!([{"op": "copy", "from": "/data", "path": format!("/copy{number}")}, {"op": "move", "from": format!("/copy{number}"), "path": format!("/data/b/{number}")}]);
+    let patch = |number| Patch::with_target(PatchBody::Json(double(number)), Selector::default());
+    let error = apply_all(vec![object], &(0..40).map(patch).collect::<Vec<_>>()).unwrap_err();
+    assert!(
+        matches!(&error.reason, ApplyReason::TooLarge { .. }) || error.to_string().contains("more than"),
+        "{error}"
+    );
+}
+
+#[test]
 fn messages_are_one_line() {
     let error = strategic::apply(json!({}), &json!({"a\nb\u{1b}[31m\u{202e}": {"$\n": 1}})).unwrap_err();
     assert!(

@@ -18,16 +18,25 @@ pub struct ObjectSet {
     index: Index,
     /// Values that the objects and all patches so far have.
     written: usize,
-    /// Values that patches may have brought.
-    added: usize,
+    /// Values that the objects have now.
+    size: usize,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
     /// `None` once a patch has deleted it.
     value: Option<Value>,
+    size: usize,
     /// Former identities in order, then the present one.
     ids: Vec<ObjectId>,
+}
+
+/// What a patch makes of an object.
+struct Change {
+    index: usize,
+    value: Option<Value>,
+    size: usize,
+    id: Option<ObjectId>,
 }
 
 impl Entry {
@@ -50,7 +59,7 @@ impl ObjectSet {
             entries: Vec::with_capacity(objects.len()),
             index: Index::default(),
             written: 0,
-            added: 0,
+            size: 0,
         };
         for (index, value) in objects.into_iter().enumerate() {
             let refused = |reason| ApplyError {
@@ -68,16 +77,19 @@ impl ObjectSet {
                 )
             })?;
             let too_deep = |place: TooDeep| refused(PatchError::in_target(place.0, TooDeep::REASON).into());
-            set.written += limits::size(&value).map_err(too_deep)?;
+            let size = limits::size(&value).map_err(too_deep)?;
             if !set.index.with_id(&id).is_empty() {
                 return Err(refused(ApplyReason::SameObject { id: Box::new(id) }));
             }
             set.index.add(index, &id);
+            set.size += size;
             set.entries.push(Entry {
                 value: Some(value),
+                size,
                 ids: vec![id],
             });
         }
+        set.written = set.size;
         Ok(set)
     }
 
@@ -105,7 +117,7 @@ impl ObjectSet {
             });
         }
         self.written += other.written;
-        self.added += other.added;
+        self.size += other.size;
         for entry in other.entries.into_iter().filter(|entry| entry.value.is_some()) {
             entry
                 .ids
@@ -123,34 +135,26 @@ impl ObjectSet {
     pub fn apply(&mut self, patch: &Patch) -> Result<(), ApplyError> {
         let body_size = check_body(&patch.body).map_err(ApplyError::from)?;
         let selected = self.select(patch).map_err(ApplyError::from)?;
-        self.written += body_size;
-        self.added = self
-            .added
-            .saturating_add(body_size.saturating_mul(selected.len()));
-        let limit = limits::MAX_RESULT.max(self.written.saturating_mul(4));
-        if self.added > limit {
-            return Err(ApplyReason::TooLarge { limit }.into());
-        }
-        let mut changed = Vec::with_capacity(selected.len());
+        let written = self.written.saturating_add(body_size);
+        let limit = limits::MAX_RESULT.max(written.saturating_mul(4));
+        let mut size = self.size;
+        let mut changes = Vec::with_capacity(selected.len());
         for index in selected {
-            let refused = |error: PatchError| ApplyError {
+            let entry = &self.entries[index];
+            let change = change(patch, index, entry).map_err(|error| ApplyError {
                 patch: None,
                 object: Some(index),
                 reason: error.into(),
-            };
-            let entry = &self.entries[index];
-            let value = patched(patch, entry).map_err(refused)?;
-            let id = value.as_ref().map(ObjectId::of).transpose().map_err(|error| {
-                refused(PatchError {
-                    document: Document::Target,
-                    ..error
-                })
             })?;
-            changed.push((index, value, id));
+            size = (size - entry.size).saturating_add(change.size);
+            if size > limit {
+                return Err(ApplyReason::TooLarge { limit }.into());
+            }
+            changes.push(change);
         }
-        for (index, value, id) in changed {
-            self.replace(index, value, id);
-        }
+        self.written = written;
+        self.size = size;
+        changes.into_iter().for_each(|change| self.make(change));
         Ok(())
     }
 
@@ -191,18 +195,44 @@ impl ObjectSet {
         Ok(selected)
     }
 
-    fn replace(&mut self, index: usize, value: Option<Value>, id: Option<ObjectId>) {
-        let entry = &mut self.entries[index];
-        entry.value = value;
-        match id {
+    fn make(&mut self, change: Change) {
+        let entry = &mut self.entries[change.index];
+        entry.value = change.value;
+        entry.size = change.size;
+        match change.id {
             Some(id) if id != *entry.current() => {
-                self.index.add(index, &id);
+                self.index.add(change.index, &id);
                 entry.ids.push(id);
             }
             Some(_) => {}
-            None => self.index.remove(index, &entry.ids),
+            None => self.index.remove(change.index, &entry.ids),
         }
     }
+}
+
+/// What a patch makes of an object, which must still be one.
+fn change(patch: &Patch, index: usize, entry: &Entry) -> Result<Change, PatchError> {
+    let in_target = |error| PatchError {
+        document: Document::Target,
+        ..error
+    };
+    let value = patched(patch, entry)?;
+    let Some(object) = &value else {
+        return Ok(Change {
+            index,
+            value,
+            size: 0,
+            id: None,
+        });
+    };
+    let id = ObjectId::of(object).map_err(in_target)?;
+    let size = limits::size(object).map_err(|place| PatchError::in_target(place.0, TooDeep::REASON))?;
+    Ok(Change {
+        index,
+        value,
+        size,
+        id: Some(id),
+    })
 }
 
 fn check_body(body: &PatchBody) -> Result<usize, PatchError> {
