@@ -1,6 +1,6 @@
 //! What is said about a patch whose target is not there, and about an object that is there twice.
 
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic, Location, Place, nearest};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::TargetedPatch;
 
@@ -95,7 +95,7 @@ pub(super) fn duplicate(object: &Manifest, first: &Manifest) -> Diagnostic {
     let is_document = first.origin.pointer().is_some_and(|pointer| pointer.is_root());
     let (place, label) = match is_document {
         true => (first.origin.below(&["metadata", "name"]), "the other one"),
-        false => (first.origin.clone(), "the other one is generated for this"),
+        false => (as_key(&first.origin), "the other one is generated for this"),
     };
     Diagnostic::error(
         Code::DuplicateObject,
@@ -103,4 +103,15 @@ pub(super) fn duplicate(object: &Manifest, first: &Manifest) -> Diagnostic {
     )
     .at(object.origin.below(&["metadata", "name"]))
     .related(place, label)
+}
+
+/// A workload is shown by its key, not by where its value starts.
+fn as_key(at: &Location) -> Location {
+    match &at.place {
+        Place::Value(document, pointer) => Location {
+            file: at.file.clone(),
+            place: Place::Key(*document, pointer.clone()),
+        },
+        _ => at.clone(),
+    }
 }

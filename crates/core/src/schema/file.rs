@@ -7,6 +7,9 @@ use tidegate_yaml::{Kind, ParseError, Stream};
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Place};
 use crate::repo::{Repo, RepoPath};
 
+#[cfg(test)]
+pub(crate) mod fixture;
+
 /// Reads a file as YAML; `None` where there is no such file.
 ///
 /// Errors: the first thing that keeps the file from being read, at its place.

@@ -14,7 +14,7 @@ mod parse;
 pub(crate) mod reader;
 pub(crate) mod rules;
 
-pub(crate) use parse::parse;
+pub(crate) use parse::{Parsed, parse};
 
 /// The name of the spec in an application's `gap` folder.
 pub const FILE_NAME: &str = "gap.yaml";

@@ -286,4 +286,4 @@ impl<'a> Generator<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

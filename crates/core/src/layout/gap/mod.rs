@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use crate::diagnostic::{Code, Diagnostic, Failure, Severity};
+use crate::diagnostic::{Code, Diagnostic, Failure};
 use crate::manifest::Manifest;
 use crate::model::{Application, Environment, Release, TargetedPatch, Workload};
 use crate::render::render;
@@ -246,8 +246,9 @@ fn once_each(problems: IndexMap<String, Vec<Diagnostic>>, environment_count: usi
         }
     }
     let said = found.into_iter().map(|(mut problem, environments)| {
-        let is_everywhere = environments.len() == environment_count;
-        if !is_everywhere && problem.severity == Severity::Error {
+        let folder = problem.location.as_ref().map(|location| location.file.parent());
+        let is_in_its_folder = folder.is_some_and(|folder| environments == [folder.file_name()]);
+        if environments.len() != environment_count && !is_in_its_folder {
             problem.message = format!("{}, in {}", problem.message, environments.join(", "));
         }
         problem

@@ -64,10 +64,7 @@ fn read(files: &Files, config: &Config, problems: &mut Vec<Diagnostic>) -> Optio
     Some(Specs { base: base?, merged })
 }
 
-fn parsed(
-    result: Result<(GapSpec, Vec<Diagnostic>), Vec<Diagnostic>>,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<GapSpec> {
+fn parsed(result: gap::Parsed, problems: &mut Vec<Diagnostic>) -> Option<GapSpec> {
     match result {
         Ok((spec, notices)) => {
             problems.extend(notices);

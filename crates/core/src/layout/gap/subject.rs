@@ -213,3 +213,6 @@ impl<'a> Subject<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,15 +36,14 @@ const POD_KEYS: &[&str] = &[
 const DEPLOYMENT_KEYS: &[&str] = &["ingress", "authorizationPolicy", "autoscaling"];
 const CRON_JOB_KEYS: &[&str] = &["schedule"];
 
+/// A spec with what is worth knowing about it, or everything that is wrong.
+pub(crate) type Parsed = Result<(GapSpec, Vec<Diagnostic>), Vec<Diagnostic>>;
+
 /// Reads a spec from a document, or from one with others merged over it.
 ///
 /// Gives the spec with what is worth knowing about it. Errors: everything wrong, each with its place, and what is worth
 /// knowing beside it.
-pub(crate) fn parse<'a>(
-    sources: Vec<Source<'a>>,
-    value: &'a Value,
-    config: &Config,
-) -> Result<(GapSpec, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub(crate) fn parse<'a>(sources: Vec<Source<'a>>, value: &'a Value, config: &Config) -> Parsed {
     let mut reader = Reader::new(sources, config.spec.unknown_keys);
     let root = Node {
         value,
@@ -84,7 +83,7 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: &Node<'a>) -> Option<GapSpec> {
         default_rules: rules::read(reader, root.child("defaultAuthorizationPolicy")),
         deployments: read_workloads(reader, root.child("deployments"), read_deployment),
         cronjobs: read_workloads(reader, root.child("cronjobs"), read_cron_job),
-        origin: reader.place(&root.path),
+        origin: reader.origin(&root.path),
     };
     Some(GapSpec {
         name: name?,
@@ -165,7 +164,7 @@ fn read_pod<'a>(reader: &mut Reader<'a>, node: &Node<'a>, more_keys: &[&str]) ->
         resources: node
             .child("resources")
             .and_then(|resources| read_resources(reader, &resources)),
-        origin: reader.place(&node.path),
+        origin: reader.origin(&node.path),
     })
 }
 
@@ -258,12 +257,12 @@ fn check_names(reader: &mut Reader<'_>, root: &Node<'_>, spec: &GapSpec, config:
     } else {
         names::LABEL_LONGEST
     };
-    let wrong_name = names::label(&spec.name, longest).map(|problem| {
-        match spec.name.len() > longest && is_bounded_by_host {
-            true => problem
-                .hint("an ingress with the default host leaves 31 characters for the application's name"),
-            false => problem,
+    let wrong_name = names::label(&spec.name, longest).map(|mut problem| {
+        if is_bounded_by_host && spec.name.len() > longest {
+            let hint = "choose a shorter name, or give the environments `hosts` in .tidegate/config.yaml: the default host's certificate takes 33 of 64 characters";
+            problem.hints = vec![hint.to_owned()];
         }
+        problem
     });
     let wrong_namespace = names::label(&spec.namespace, names::LABEL_LONGEST);
     let is_prefix = wrong_name.is_none();

@@ -90,6 +90,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Where a value is described first, whatever is merged over it: what stays the same from one environment to the next.
+    pub(crate) fn origin(&self, path: &PointerBuf) -> Location {
+        let source = self
+            .sources
+            .iter()
+            .find(|source| source.has(path))
+            .unwrap_or(&self.sources[0]);
+        Location {
+            file: source.file.clone(),
+            place: Place::Value(source.index, path.clone()),
+        }
+    }
+
     /// Where the key of a value is written.
     pub(crate) fn key_place(&self, path: &PointerBuf) -> Location {
         let source = self.source(path);

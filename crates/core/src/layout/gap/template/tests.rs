@@ -1,1 +1,179 @@
+use crate::layout::gap::load;
+use crate::repo::{MemoryRepo, Repo, RepoPath};
+use crate::schema::config::Config;
+use crate::schema::file::fixture::{refused, repo, told};
 
+const SPEC: &str = "#- gap/gap.yaml\nname: orders\nnamespace: checkout\ndeployments: {web: }\n";
+
+fn with(file: &str, template: &str) -> MemoryRepo {
+    repo(&format!("{SPEC}#- .tidegate/templates/gap/{file}\n{template}"))
+}
+
+/// What is told about an overridden template.
+#[track_caller]
+fn check(file: &str, template: &str, expected: &str) {
+    let repo = with(file, template);
+    let result = load(&repo, &RepoPath::root(), &Config::default());
+    let found = result
+        .map(|application| application.notices)
+        .unwrap_or_else(refused);
+    assert_eq!(told(&repo, &found), expected);
+}
+
+#[track_caller]
+fn check_service(template: &str, expected: &str) {
+    let place = "error template-failed .tidegate/templates/gap/service.yaml";
+    check("service.yaml", template, &format!("{place}{expected}"));
+}
+
+#[test]
+fn a_template_of_the_repository_takes_the_place_of_the_built_in_one() {
+    let template = "apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ object_name }}\n  annotations: {environment: {{ environment }}, tls: {{ object_name ~ '-tls' }}, app: {{ labels.app|tojson }}}\n";
+    let repo = with("service.yaml", template);
+    let application = load(&repo, &RepoPath::root(), &Config::default()).unwrap();
+    for environment in ["staging", "production"] {
+        let service = application.deployed(environment, "web", "", "Service").unwrap();
+        assert_eq!(
+            service.text("/metadata/annotations/environment"),
+            Some(environment)
+        );
+        assert_eq!(service.text("/metadata/annotations/tls"), Some("orders-web-tls"));
+        assert_eq!(service.text("/metadata/annotations/app"), Some("orders-web"));
+    }
+}
+
+#[test]
+fn a_template_may_make_nothing() {
+    let repo = with(
+        "service.yaml",
+        "{% if mesh %}kind: Service{% endif %}\n# nothing\n",
+    );
+    let application = load(&repo, &RepoPath::root(), &Config::default()).unwrap();
+    assert!(application.generated("staging", "web", "", "Service").is_none());
+    assert!(
+        application
+            .generated("staging", "web", "apps", "Deployment")
+            .is_some()
+    );
+}
+
+#[test]
+fn a_template_may_include_one_of_the_set_and_no_other() {
+    let repo = with("service.yaml", "{% include 'service_account.yaml' %}");
+    let problems = refused(load(&repo, &RepoPath::root(), &Config::default()).unwrap_err());
+    assert_eq!(
+        problems[0].message,
+        "the template `service.yaml`: renders to ServiceAccount, not to a Service"
+    );
+    check_service(
+        "kind: Service\n{% include '/etc/passwd' %}",
+        ":2:1: the template `service.yaml`, line 2: template not found: tried to include non-existing template '/etc/passwd'\n",
+    );
+}
+
+#[test]
+fn what_a_template_gets_wrong_is_told_with_its_line() {
+    check_service(
+        "kind: Service\nname: {{ nmae }}\n",
+        ":2:1: the template `service.yaml`, line 2: uses a value that is not there\n  \
+         there is no `nmae`: did you mean `name`?\n",
+    );
+    check_service(
+        "kind: Service\n{% if nothing_like_it %}a{% endif %}\n",
+        ":2:1: the template `service.yaml`, line 2: uses a value that is not there\n  \
+         there is no `nothing_like_it`; there is: name, namespace, deployment, mesh, service_port, container_port, labels, \
+         service_selector, object_name\n",
+    );
+    check_service(
+        "kind: Service\nname: {{ name\n",
+        ":2:1: the template `service.yaml`, line 2: syntax error: unexpected end of input, expected end of variable block\n",
+    );
+    check_service(
+        "name: {{ name|upper|safe }}\n",
+        ":1:1: the template `service.yaml`, line 1: unknown filter: filter safe is unknown\n",
+    );
+    check_service(
+        "a: {{ debug() }}\n",
+        ":1:1: the template `service.yaml`, line 1: unknown function: debug is unknown\n",
+    );
+    check_service(
+        "kind: Service\n---\nkind: Service\n",
+        ": the template `service.yaml`: renders to more than one document\n",
+    );
+    check_service(
+        "kind: Pod\n",
+        ": the template `service.yaml`: renders to Pod, not to a Service\n",
+    );
+    check_service(
+        "{{ name }}\n",
+        ": the template `service.yaml`: renders to something without a kind, not to a Service\n",
+    );
+    check_service(
+        "apiVersion: v1\nkind: Service\n",
+        ": the template `service.yaml`: renders to an object without metadata.name\n",
+    );
+}
+
+#[test]
+fn what_a_template_gives_must_be_yaml() {
+    let repo = with("service.yaml", "kind: Service\nspec: [{{ name }}\n");
+    let problems = refused(load(&repo, &RepoPath::root(), &Config::default()).unwrap_err());
+    let message = &problems[0].message;
+    assert!(
+        message.starts_with("the template `service.yaml`: renders to something that is no YAML: "),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_work_of_a_template_is_bounded() {
+    let nested = |body: &str| {
+        let digits = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]";
+        let open: String = ["a", "b", "c", "d", "e", "f", "g"]
+            .map(|name| format!("{{% for {name} in {digits} %}}"))
+            .concat();
+        format!("{open}{body}{}", "{% endfor %}".repeat(7))
+    };
+    check_service(
+        &nested(""),
+        ":1:1: the template `service.yaml`, line 1: takes too many steps\n",
+    );
+    let large = "x".repeat(900);
+    check_service(
+        &nested(&large),
+        ": the template `service.yaml`: renders to more than 8388608 bytes\n",
+    );
+    check_service(
+        "{% include 'service.yaml' %}",
+        ":1:1: the template `service.yaml`, line 1: could not render include: error in \"service.yaml\"\n",
+    );
+}
+
+#[test]
+fn a_file_that_overrides_nothing_is_reported() {
+    check(
+        "services.yaml",
+        "",
+        "warning unknown-name .tidegate/templates/gap/services.yaml: there is no template `services.yaml` to override\n  \
+         did you mean `service.yaml`?\n",
+    );
+}
+
+#[test]
+fn broken_templates_are_reported_together() {
+    let mut repo = with("service.yaml", "{{");
+    repo.set(
+        RepoPath::new(".tidegate/templates/gap/ingress.yaml").unwrap(),
+        Some("{%".into()),
+    );
+    assert_eq!(
+        repo.list(&RepoPath::new(".tidegate/templates/gap").unwrap())
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(
+        refused(load(&repo, &RepoPath::root(), &Config::default()).unwrap_err()).len(),
+        2
+    );
+}
