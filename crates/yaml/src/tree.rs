@@ -2,6 +2,8 @@
 //!
 //! Built by [`load`](crate::load), read by everything that needs places. Offsets count in the document's region.
 
+use std::{collections::HashMap, sync::OnceLock};
+
 use jsonptr::{Pointer, PointerBuf};
 use serde_json::Value;
 
@@ -14,6 +16,8 @@ pub(crate) struct Tree {
     pub(crate) root: NodeId,
     /// Anchored nodes in the order of their anchors, with the aliases of each.
     pub(crate) anchors: Vec<Anchor>,
+    /// The keys of maps with many entries, made when first asked for.
+    pub(crate) wide: OnceLock<HashMap<NodeId, HashMap<String, usize>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +45,8 @@ pub(crate) struct Node {
     pub(crate) anchor: Option<usize>,
     /// The map or list around it; the root is its own parent.
     pub(crate) parent: NodeId,
+    /// Index of the entry or item in the parent; a key has that of its entry.
+    pub(crate) index: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -187,9 +193,8 @@ impl Tree {
     fn child(&self, node: NodeId, token: &str) -> Option<(Option<NodeId>, NodeId)> {
         match &self.nodes[node].kind {
             NodeKind::Map { entries, .. } => {
-                let own = entries.iter().find(|entry| entry.name == token && !entry.merge);
-                if let Some(entry) = own {
-                    return Some((None, entry.value));
+                if let Some(index) = self.entry(node, token) {
+                    return Some((None, entries[index].value));
                 }
                 self.merge_sources(node).find_map(|source| {
                     let (_, child) = self.child(self.resolved(source), token)?;
@@ -223,19 +228,10 @@ impl Tree {
             if parent == node {
                 break;
             }
+            let index = self.nodes[node].index;
             tokens.push(match &self.nodes[parent].kind {
-                NodeKind::Map { entries, .. } => {
-                    let entry = entries
-                        .iter()
-                        .find(|entry| entry.value == node || entry.key == node);
-                    entry.map(|entry| entry.name.clone()).unwrap_or_default()
-                }
-                NodeKind::List { items, .. } => items
-                    .iter()
-                    .position(|item| item.value == node)
-                    .unwrap_or_default()
-                    .to_string(),
-                _ => String::new(),
+                NodeKind::Map { entries, .. } => entries[index].name.clone(),
+                _ => index.to_string(),
             });
             node = parent;
         }
@@ -244,12 +240,35 @@ impl Tree {
 
     /// The index of an own entry of a map.
     pub(crate) fn entry(&self, map: NodeId, key: &str) -> Option<usize> {
+        const WIDE: usize = 32;
         match &self.nodes[map].kind {
-            NodeKind::Map { entries, .. } => {
+            NodeKind::Map { entries, .. } if entries.len() < WIDE => {
                 entries.iter().position(|entry| entry.name == key && !entry.merge)
             }
+            NodeKind::Map { .. } => self
+                .wide
+                .get_or_init(|| self.index_wide(WIDE))
+                .get(&map)?
+                .get(key)
+                .copied(),
             _ => None,
         }
+    }
+
+    fn index_wide(&self, least: usize) -> HashMap<NodeId, HashMap<String, usize>> {
+        let maps = self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter_map(|(id, node)| match &node.kind {
+                NodeKind::Map { entries, .. } if entries.len() >= least => Some((id, entries)),
+                _ => None,
+            });
+        let keys = |entries: &[Entry]| {
+            let own = entries.iter().enumerate().filter(|(_, entry)| !entry.merge);
+            own.map(|(index, entry)| (entry.name.clone(), index)).collect()
+        };
+        maps.map(|(id, entries)| (id, keys(entries))).collect()
     }
 }
 

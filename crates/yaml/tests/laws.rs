@@ -78,6 +78,28 @@ proptest! {
     }
 
     #[test]
+    fn edits_together_are_edits_one_by_one(bytes in choices()) {
+        let mut choices = Choices::new(&bytes);
+        let text = generate::document(&mut choices, Anchors::Some);
+        let stream = Stream::parse(text.as_str()).unwrap();
+        let mut one_by_one = stream.clone();
+        let mut edits = Vec::new();
+        for _ in 0..8 {
+            let edit = generate::edit(&mut choices, one_by_one.documents()[0].value());
+            if let Ok(edited) = one_by_one.edit(0, std::slice::from_ref(&edit)) {
+                one_by_one = edited;
+                edits.push(edit);
+            }
+        }
+        let together = stream.edit(0, &edits);
+        prop_assert!(together.is_ok(), "{}\n{edits:#?}\n{text}", together.unwrap_err());
+        let together = together.unwrap();
+        // The layout may differ where an edit took away the lines whose layout a later one follows.
+        let value = |stream: &Stream| stream.documents()[0].value().to_string();
+        prop_assert_eq!(value(&together), value(&one_by_one), "{:#?}\n{}", edits, text);
+    }
+
+    #[test]
     fn without_anchors_nothing_is_refused(bytes in choices()) {
         let mut choices = Choices::new(&bytes);
         let text = generate::document(&mut choices, Anchors::None);

@@ -27,10 +27,7 @@ pub(crate) enum Gap {
 
 /// An entry or item as lines at column 0.
 pub(crate) fn spell(draft: &Draft<'_>, container: NodeId, key: Option<&str>, value: &Value) -> Vec<String> {
-    let at = draft
-        .children(container)
-        .first()
-        .map_or(draft.node(container).start, |child| child.start);
+    let at = draft.start(container, 0);
     let layout = draft.layout(at);
     match key {
         Some(key) => layout.entry(&spelling::string(key, Context::Block), value),
@@ -58,8 +55,7 @@ pub(crate) fn spell_as(
 
 /// Puts lines into a gap of a block collection that has children.
 pub(crate) fn insert(draft: &Draft<'_>, container: NodeId, gap: Gap, lines: &[String]) -> Vec<Patch> {
-    let children = draft.children(container);
-    let first = children[0].start;
+    let first = draft.start(container, 0);
     let column = draft.column(first);
     let ending = draft.line_ending(first);
     let at_first = matches!(gap, Gap::First | Gap::Before(0));
@@ -80,7 +76,7 @@ pub(crate) fn insert(draft: &Draft<'_>, container: NodeId, gap: Gap, lines: &[St
 
 /// The line behind that of the key or dash which the collection hangs on; for the root the line of its first entry.
 fn first_line(draft: &Draft<'_>, container: NodeId, column: usize) -> usize {
-    let first = draft.children(container)[0].start;
+    let first = draft.start(container, 0);
     let node = draft.node(container);
     let head = match draft.holder(container) {
         None => return line_start(&draft.text, first),
@@ -96,7 +92,7 @@ fn first_line(draft: &Draft<'_>, container: NodeId, column: usize) -> usize {
 
 /// Above the comment lines which stand right over a child at its own column.
 fn before(draft: &Draft<'_>, container: NodeId, index: usize, column: usize) -> usize {
-    let start = draft.children(container)[index].start;
+    let start = draft.start(container, index);
     let mut at = line_start(&draft.text, start);
     let least = match index.checked_sub(1) {
         Some(before) => draft.extent_end(draft.child_end(container, before), column),
@@ -127,10 +123,9 @@ fn previous_line_end(text: &str, at: usize) -> usize {
 ///
 /// In the second form blank lines below go too: behind text of the form `|+` they would become part of it.
 pub(crate) fn remove(draft: &Draft<'_>, container: NodeId, indices: &[usize], form: Form) -> Vec<Patch> {
-    let children = draft.children(container);
-    let column = draft.column(children[0].start);
+    let column = draft.column(draft.start(container, 0));
     let lines = |index: usize| -> Range<usize> {
-        let start = children[index].start;
+        let start = draft.start(container, index);
         let mut end = draft.extent_end(draft.child_end(container, index), column);
         while form == Form::Inline
             && end < draft.limit
@@ -145,17 +140,17 @@ pub(crate) fn remove(draft: &Draft<'_>, container: NodeId, indices: &[usize], fo
     indices.dedup();
     let mut patches = Vec::new();
     let mut rest = indices.as_slice();
-    let head = children[0].start;
+    let head = draft.start(container, 0);
     if rest.first() == Some(&0) && !draft.first_in_line(head) {
         let run = rest
             .iter()
             .enumerate()
             .take_while(|&(n, &index)| n == index)
             .count();
-        let contiguous =
-            (0..run).all(|index| lines(index).end == line_start(&draft.text, children[index + 1].start));
+        let contiguous = (0..run)
+            .all(|index| lines(index).end == line_start(&draft.text, draft.start(container, index + 1)));
         if contiguous {
-            patches.push(Patch::delete(head..children[run].start));
+            patches.push(Patch::delete(head..draft.start(container, run)));
             rest = &rest[run..];
         } else {
             patches.push(Patch::delete(vacate(draft, head, lines(0).end)));
@@ -174,7 +169,7 @@ fn vacate(draft: &Draft<'_>, start: usize, end: usize) -> Range<usize> {
 
 /// The lines of a child, the first without what stands before it, all moved to column 0.
 pub(crate) fn extent(draft: &Draft<'_>, container: NodeId, index: usize) -> Range<usize> {
-    let child = draft.children(container)[index];
-    let column = draft.column(child.start);
-    child.start..draft.extent_end(draft.child_end(container, index), column)
+    let start = draft.start(container, index);
+    let column = draft.column(start);
+    start..draft.extent_end(draft.child_end(container, index), column)
 }

@@ -6,7 +6,7 @@ use jsonptr::PointerBuf;
 use serde_json::Value;
 
 use crate::{
-    document::{Content, Document},
+    document::Document,
     edit::{
         Edit,
         habits::{Habits, line_ending},
@@ -28,10 +28,7 @@ use crate::{
 /// Makes one edit; `None` if no byte changes.
 pub(crate) fn edit(stream: &Stream, document: usize, edit: &Edit) -> Result<Option<Stream>, EditError> {
     let content = &stream.documents()[document].content;
-    if let Edit::Set { at, value } = edit
-        && model::get(&content.value, at).is_some_and(|old| same(old, value))
-        && !content.is_blank()
-    {
+    if is_done(&content.value, edit) && content.tree.is_some() {
         return Ok(None);
     }
     refuse_existing(&stream.documents()[document], edit)?;
@@ -56,6 +53,14 @@ pub(crate) fn edit(stream: &Stream, document: usize, edit: &Edit) -> Result<Opti
         .unwrap_or_else(|| unsupported(edit.pointer(), "no form fits")))
 }
 
+/// Whether a value is what an edit wants it to be.
+pub(crate) fn is_done(value: &Value, edit: &Edit) -> bool {
+    let Edit::Set { at, value: wanted } = edit else {
+        return false;
+    };
+    model::get(value, at).is_some_and(|old| same(old, wanted))
+}
+
 fn make(
     stream: &Stream,
     document: usize,
@@ -68,12 +73,6 @@ fn make(
         .finish(patches)
         .ok_or_else(|| unsupported(edit.pointer(), "its text overlaps with itself"))?;
     reread(stream, document, text, model).map_err(|reason| unsupported(edit.pointer(), reason))
-}
-
-impl Content {
-    fn is_blank(&self) -> bool {
-        self.tree.is_none()
-    }
 }
 
 /// Writes the value of a document that holds none yet, behind its comments.
@@ -154,7 +153,7 @@ pub(crate) fn reread_any(stream: &Stream, document: usize, text: String) -> Resu
 }
 
 /// A key is not inserted twice. One that `<<` provides is not written in the map and may be.
-fn refuse_existing(document: &Document, edit: &Edit) -> Result<(), EditError> {
+pub(crate) fn refuse_existing(document: &Document, edit: &Edit) -> Result<(), EditError> {
     let (map, key) = match edit {
         Edit::Insert {
             into, key: Some(key), ..

@@ -60,7 +60,7 @@ pub(crate) fn lines(draft: &Draft<'_>, map: NodeId, index: usize, name: &str, be
 
 /// An entry of a map in brackets as text.
 pub(crate) fn text(draft: &Draft<'_>, map: NodeId, index: usize, name: &str) -> String {
-    let range = draft.children(map)[index].start..draft.child_end(map, index);
+    let range = draft.start(map, index)..draft.child_end(map, index);
     rewritten(draft, map, index, name, range, false)
 }
 

@@ -17,7 +17,9 @@ use crate::{
 
 /// Another value for one child of a collection in brackets.
 pub(crate) fn replace(draft: &Draft<'_>, parent: NodeId, index: usize, value: &Value) -> Vec<Patch> {
-    let child = draft.children(parent)[index];
+    let Some(child) = draft.child(parent, index) else {
+        return Vec::new();
+    };
     let node = draft.node(child.value);
     let text = replace::restyle(draft, child.value, value, context(draft, parent));
     let text = match node.anchor {
@@ -97,12 +99,11 @@ pub(crate) fn insert(
     let Flow::Brackets { trailing_comma } = draft.flow(container) else {
         return None;
     };
-    let children = draft.children(container);
     let joined = texts.join(", ");
-    let Some(&first) = children.first() else {
+    let Some(first) = draft.child(container, 0) else {
         return Some(vec![Patch::insert(draft.node(container).content + 1, joined)]);
     };
-    let last = children.len() - 1;
+    let last = draft.len(container) - 1;
     let lines = |column: usize| {
         let indent = &draft.text[line_start(&draft.text, first.start)..][..column];
         (indent.to_owned(), draft.line_ending(first.start))
@@ -124,7 +125,7 @@ pub(crate) fn insert(
     let Some(line_after) = own_line(draft, container, index) else {
         return Some(vec![Patch::insert(end, format!(", {joined}"))]);
     };
-    let (indent, ending) = lines(draft.column(children[index].start));
+    let (indent, ending) = lines(draft.column(draft.start(container, index)));
     if index < last || trailing_comma.is_some() {
         let text: String = texts
             .iter()
@@ -143,8 +144,7 @@ pub(crate) fn insert(
 /// The start of the line behind a child that has its lines to itself, with its comma and a comment; `None` if it shares them.
 fn own_line(draft: &Draft<'_>, container: NodeId, index: usize) -> Option<usize> {
     let text = &draft.text;
-    let children = draft.children(container);
-    let start = children[index].start;
+    let start = draft.start(container, index);
     let opened_above = draft.node(container).content < line_start(text, start);
     if !draft.first_in_line(start) || !opened_above {
         return None;
@@ -154,7 +154,7 @@ fn own_line(draft: &Draft<'_>, container: NodeId, index: usize) -> Option<usize>
     let comma = text.as_bytes().get(at) == Some(&b',');
     if comma {
         at = skip_blanks(text, at + 1);
-    } else if index + 1 < children.len() {
+    } else if index + 1 < draft.len(container) {
         return None;
     }
     let at_end = line_end(text, at) == at;
@@ -168,15 +168,14 @@ pub(crate) fn remove(draft: &Draft<'_>, container: NodeId, index: usize) -> Opti
         return None;
     };
     let text = &draft.text;
-    let children = draft.children(container);
-    let child = children[index];
+    let child = draft.child(container, index)?;
     let end = draft.child_end(container, index);
-    let last = index + 1 == children.len();
+    let last = index + 1 == draft.len(container);
     let comma_behind = |from: usize| {
         let at = skip_trivia(text, from);
         (text.as_bytes().get(at) == Some(&b',')).then_some(at)
     };
-    if children.len() == 1 {
+    if draft.len(container) == 1 {
         let end = trailing_comma.map_or(end, |comma| comma + 1);
         return Some(vec![Patch::delete(child.start..end)]);
     }
@@ -195,7 +194,7 @@ pub(crate) fn remove(draft: &Draft<'_>, container: NodeId, index: usize) -> Opti
             return Some(vec![Patch::delete(from..end)]);
         }
     }
-    if let Some(&Child { start: next, .. }) = children.get(index + 1) {
+    if let Some(Child { start: next, .. }) = draft.child(container, index + 1) {
         if index == 0 && !text[end..next].contains('#') {
             return Some(vec![Patch::delete(child.start..next)]);
         }

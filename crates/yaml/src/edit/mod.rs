@@ -3,6 +3,7 @@
 //! An edit is planned as replacements of a few bytes ([`plan`]), made, and read back; unless the document then reads as the value that
 //! the edit means ([`model`]), nothing has happened.
 
+mod batch;
 pub(crate) mod block;
 pub(crate) mod commit;
 mod copy;
@@ -110,12 +111,6 @@ impl Stream {
         if self.documents().get(document).is_none() {
             return Err(EditError::NoDocument { document });
         }
-        let mut stream = self.clone();
-        for edit in edits {
-            if let Some(edited) = commit::edit(&stream, document, edit)? {
-                stream = edited;
-            }
-        }
-        Ok(stream)
+        batch::edit_all(self, document, edits)
     }
 }

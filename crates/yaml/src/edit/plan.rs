@@ -120,7 +120,7 @@ impl Plan<'_, '_> {
     }
 
     fn insert_lines(&self, container: NodeId, gap: Gap, lines: &[String]) -> Vec<Patch> {
-        let last = self.draft.children(container).len() - 1;
+        let last = self.draft.len(container) - 1;
         let gap = match gap {
             Gap::After(index) => Gap::After(index.min(last)),
             gap => gap,
@@ -129,7 +129,7 @@ impl Plan<'_, '_> {
     }
 
     fn insert_text(&self, container: NodeId, gap: Gap, text: String) -> Patches {
-        let len = self.draft.children(container).len();
+        let len = self.draft.len(container);
         let after = match gap {
             Gap::First => None,
             Gap::Before(index) => index.checked_sub(1),
@@ -152,7 +152,7 @@ impl Plan<'_, '_> {
     }
 
     fn remove_children(&self, parent: NodeId, indices: &[usize]) -> Patches {
-        let children = self.draft.children(parent).len();
+        let children = self.draft.len(parent);
         if self.draft.flow(parent) == Flow::Block || self.draft.flow(parent) == Flow::Pair {
             if indices.len() < children {
                 return Ok(block::remove(self.draft, parent, indices, self.form));

@@ -165,7 +165,7 @@ fn lines(
     let is_map = matches!(draft.node(node).kind, NodeKind::Map { .. }) && value.is_object();
     let is_list = matches!(draft.node(node).kind, NodeKind::List { .. }) && value.is_array();
     let same_kind = draft.flow(node) == Flow::Block && (is_map || is_list);
-    let indent = match (draft.children(node).first(), slot.column) {
+    let indent = match (draft.child(node, 0), slot.column) {
         (Some(child), _) if same_kind => draft.column(child.start),
         (_, None) => 0,
         (_, Some(column)) if slot.dash => column + 2,
@@ -287,8 +287,7 @@ fn old(draft: &Draft<'_>, node: NodeId, slot: &Slot, below: Below) -> Old {
         | NodeKind::List {
             flow: Flow::Block, ..
         } => {
-            let children = draft.children(node);
-            let first = children[0].start;
+            let first = draft.start(node, 0);
             let column = draft.column(first);
             let end = match below {
                 Below::Stays => next_line(text, place.end),

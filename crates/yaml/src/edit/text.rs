@@ -12,7 +12,7 @@ use crate::{
     print::Layout,
     scan::{line_end, line_start, skip_blanks},
     split::next_line,
-    tree::{Entry, Flow, Item, Node, NodeId, NodeKind, Tree},
+    tree::{Flow, Node, NodeId, NodeKind, Tree},
 };
 
 pub(crate) struct Draft<'a> {
@@ -101,18 +101,32 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(crate) fn children(&self, node: NodeId) -> Vec<Child> {
-        match &self.node(node).kind {
-            NodeKind::Map { entries, .. } => entries
-                .iter()
-                .map(|&Entry { start, value, .. }| Child { start, value })
-                .collect(),
-            NodeKind::List { items, .. } => items
-                .iter()
-                .map(|&Item { start, value }| Child { start, value })
-                .collect(),
-            _ => Vec::new(),
+    pub(crate) fn len(&self, container: NodeId) -> usize {
+        match &self.node(container).kind {
+            NodeKind::Map { entries, .. } => entries.len(),
+            NodeKind::List { items, .. } => items.len(),
+            _ => 0,
         }
+    }
+
+    pub(crate) fn child(&self, container: NodeId, index: usize) -> Option<Child> {
+        match &self.node(container).kind {
+            NodeKind::Map { entries, .. } => entries.get(index).map(|entry| Child {
+                start: entry.start,
+                value: entry.value,
+            }),
+            NodeKind::List { items, .. } => items.get(index).map(|item| Child {
+                start: item.start,
+                value: item.value,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Where a child starts that is known to be there.
+    pub(crate) fn start(&self, container: NodeId, index: usize) -> usize {
+        self.child(container, index)
+            .map_or(self.node(container).content, |child| child.start)
     }
 
     /// Behind the last character of a child; a key without value ends behind its colon or itself.
@@ -133,15 +147,8 @@ impl<'a> Draft<'a> {
 
     /// What holds a node: its parent and its index there; `None` for the root.
     pub(crate) fn holder(&self, node: NodeId) -> Option<(NodeId, usize)> {
-        if node == self.tree.root {
-            return None;
-        }
-        let parent = self.node(node).parent;
-        let index = self
-            .children(parent)
-            .iter()
-            .position(|child| child.value == node)?;
-        Some((parent, index))
+        let place = self.node(node);
+        (node != self.tree.root).then_some((place.parent, place.index))
     }
 }
 
