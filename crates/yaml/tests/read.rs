@@ -56,6 +56,8 @@ fn scalars_mean_what_kustomize_means() {
     value("a: !<tag:yaml.org,2002:str> 1", json!({"a": "1"}));
     value("a: |\n  x", json!({"a": "x"}));
     value("a: >\n  x\n  y\n\n  z\n", json!({"a": "x y\nz\n"}));
+    value("|\n  é:\n  x\n", json!("é:\nx\n"));
+    value("# c\n\n>-\n  é\n", json!("é"));
     value("a: |\r\n  x\r\n  y\r\n", json!({"a": "x\ny\n"}));
 }
 

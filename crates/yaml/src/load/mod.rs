@@ -253,7 +253,8 @@ impl<'t, 'b, 'l> Loader<'t, 'b, 'l> {
                 "a second document starts without `---`",
             ));
         }
-        self.cursor = if explicit { offset + "---".len() } else { offset };
+        // Without a marker the parser may be past the head of a block scalar already.
+        self.cursor = if explicit { offset + "---".len() } else { 0 };
         Ok(())
     }
 }

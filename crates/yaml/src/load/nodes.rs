@@ -61,6 +61,16 @@ impl Loader<'_, '_, '_> {
         let empty = style == ScalarStyle::Plain && decoded.is_empty();
         let place = self.start(anchor > 0, tag.is_some(), empty)?;
         let core = tag.map(|tag| tag::core(tag, place.start)).transpose()?;
+        let expected: &[u8] = match style {
+            ScalarStyle::SingleQuoted => b"'",
+            ScalarStyle::DoubleQuoted => b"\"",
+            ScalarStyle::Literal => b"|",
+            ScalarStyle::Folded => b">",
+            ScalarStyle::Plain => b"",
+        };
+        if !self.text.as_bytes()[place.content..].starts_with(expected) {
+            return Err(unplaced(place.content));
+        }
         let event_end = self.chars.byte(span.end.index());
         let mut decoded = decoded;
         let (style, end) = match style {
