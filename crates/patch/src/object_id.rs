@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::error::{PatchError, Reason};
+use crate::list_keys::{Rules, Scope};
 use crate::trail::Trail;
 
 /// What tells one object from another.
@@ -50,6 +51,17 @@ impl ObjectId {
             name: text(metadata.and_then(|metadata| metadata.get("name")))
                 .ok_or_else(missing("metadata.name"))?,
         })
+    }
+
+    /// Returns the namespace that counts: `default` where none is given, and nothing for the objects of a kind that Kubernetes
+    /// defines without namespaces, whatever they say.
+    ///
+    /// Source: kustomize `kyaml/resid/resid.go` (`EffectiveNamespace`).
+    pub fn effective_namespace(&self) -> Option<&str> {
+        match Rules::builtin().scope(&self.api_version, &self.kind) {
+            Some(Scope::Cluster) => None,
+            Some(Scope::Namespaced) | None => Some(self.namespace.as_deref().unwrap_or("default")),
+        }
     }
 
     /// Returns the group and the version of [`api_version`](Self::api_version).

@@ -10,6 +10,9 @@ use crate::object_id::ObjectId;
 pub use labels::LabelSelector;
 pub use pattern::{MAX_PATTERN, Pattern};
 
+/// What kustomize takes for the namespace of an object that has none by its kind (`kyaml/resid/resid.go`).
+const NO_NAMESPACE: &str = "_non_namespaceable_";
+
 /// Selects objects. Every condition that is given must hold; none given selects every object.
 ///
 /// Source: kustomize `api/types/selector.go` and `api/resmap/reswrangler.go` (`Select`).
@@ -34,7 +37,8 @@ pub struct Selector {
     pub kind: Option<Pattern>,
     /// Name.
     pub name: Option<Pattern>,
-    /// Namespace; an object without one is in `default`.
+    /// Namespace; an object without one is in `default`. Objects of kinds without namespaces have a name here that no
+    /// namespace has, so that only patterns such as `.*` match.
     pub namespace: Option<Pattern>,
     /// Labels.
     pub label_selector: Option<LabelSelector>,
@@ -89,7 +93,9 @@ impl Selector {
             && holds(&self.version, version)
             && holds(&self.kind, &current.kind)
             && either(&self.name, |id| &id.name)
-            && either(&self.namespace, |id| id.namespace.as_deref().unwrap_or("default"))
+            && either(&self.namespace, |id| {
+                id.effective_namespace().unwrap_or(NO_NAMESPACE)
+            })
             && self
                 .label_selector
                 .as_ref()

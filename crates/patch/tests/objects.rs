@@ -103,6 +103,20 @@ fn every_condition_must_hold() {
         }),
         [3]
     );
+    assert_eq!(
+        selected(Selector {
+            namespace: pattern("default|shop"),
+            ..Selector::default()
+        }),
+        [0, 1, 2, 3]
+    );
+    assert_eq!(
+        selected(Selector {
+            namespace: pattern(".*"),
+            ..Selector::default()
+        }),
+        [0, 1, 2, 3, 4]
+    );
     let labels = |text| Some(LabelSelector::new(text).expect("labels"));
     assert_eq!(
         selected(Selector {

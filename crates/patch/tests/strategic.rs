@@ -75,6 +75,47 @@ fn a_missing_protocol_is_tcp() {
 }
 
 #[test]
+fn of_items_with_one_key_the_last_stays_in_a_list_left_alone() {
+    check_pod(
+        json!({"volumes": [{"name": "a", "x": 1}, {"name": "b"}, {"name": "a", "x": 2}, {"name": "a", "x": 3}]}),
+        json!({}),
+        json!({"volumes": [{"name": "a", "x": 3}, {"name": "b"}]}),
+    );
+    let ports = |ports: Value| json!({"containers": [{"name": "a", "ports": ports}]});
+    check_pod(
+        ports(
+            json!([{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 81}, {"containerPort": 80, "protocol": "TCP", "x": 1}]),
+        ),
+        json!({}),
+        ports(json!([{"containerPort": 81}, {"containerPort": 80, "protocol": "TCP", "x": 1}])),
+    );
+    check_pod(
+        json!({"volumes": [{"name": "a"}, {}]}),
+        json!({"x": 1}),
+        json!({"volumes": [{"name": "a"}, {}], "x": 1}),
+    );
+}
+
+#[test]
+fn annotations_are_text_and_not_empty() {
+    let object = |annotations: Value| json!({"apiVersion": "v1", "kind": "Thing", "metadata": {"annotations": annotations, "labels": {"a": 1}}});
+    let patched = |target: Value, patch: Value| {
+        strategic::apply(object(target), &object(patch))
+            .expect("applies")
+            .expect("kept")["metadata"]
+            .clone()
+    };
+    assert_eq!(
+        patched(json!({"a": 1}), json!({"b": true})),
+        json!({"annotations": {"a": "1", "b": "true"}, "labels": {"a": 1}})
+    );
+    assert_eq!(
+        patched(json!({"a": "b"}), json!({"a": null})),
+        json!({"labels": {"a": 1}})
+    );
+}
+
+#[test]
 fn null_removes_and_leaves_the_map() {
     check_pod(
         json!({"nodeSelector": {"a": "1"}, "x": null, "hostNetwork": true}),

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::list_keys::{Rules, Scope};
 use crate::object_id::ObjectId;
 use crate::target::{Pattern, Selector};
 
@@ -58,18 +57,10 @@ impl Index {
     }
 }
 
-/// The identity by which objects are told apart: no namespace is `default`, and a cluster-wide object has none.
-///
-/// Source: kustomize `kyaml/resid/resid.go` (`EffectiveNamespace`).
+/// The identity by which objects are told apart.
 fn effective(id: &ObjectId) -> ObjectId {
-    let scope = Rules::builtin().scope(&id.api_version, &id.kind);
-    let namespace = match (&id.namespace, scope) {
-        (_, Some(Scope::Cluster)) => None,
-        (Some(namespace), _) => Some(namespace.clone()),
-        (None, _) => Some(String::from("default")),
-    };
     ObjectId {
-        namespace,
+        namespace: id.effective_namespace().map(str::to_owned),
         ..id.clone()
     }
 }

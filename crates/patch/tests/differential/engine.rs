@@ -56,18 +56,22 @@ impl Engine {
             .is_ok_and(|output| output.status.success())
     }
 
-    /// Builds objects and patches, each patch in a file of its own.
-    pub(crate) fn build<'p>(&self, pairs: impl Iterator<Item = &'p (Value, Value)> + Clone) -> Outcome {
+    /// Builds objects and patches, each patch in a file of its own, with its target if it has one.
+    pub(crate) fn build<'p>(
+        &self,
+        objects: impl Iterator<Item = &'p Value>,
+        patches: impl Iterator<Item = (&'p Value, Option<&'p Value>)>,
+    ) -> Outcome {
         let folder = Folder::new();
-        let objects: Vec<String> = pairs
-            .clone()
-            .map(|(object, _)| format!("---\n{object}\n"))
-            .collect();
+        let objects: Vec<String> = objects.map(|object| format!("---\n{object}\n")).collect();
         folder.write("objects.yaml", &objects.concat());
         let mut kustomization = String::from("resources: [objects.yaml]\npatches:\n");
-        for (index, (_, patch)) in pairs.enumerate() {
+        for (index, (patch, target)) in patches.enumerate() {
             folder.write(&format!("{index}.yaml"), &patch.to_string());
             kustomization += &format!("- path: {index}.yaml\n");
+            if let Some(target) = target {
+                kustomization += &format!("  target: {target}\n");
+            }
         }
         folder.write("kustomization.yaml", &kustomization);
         let output = Command::new(&self.program)

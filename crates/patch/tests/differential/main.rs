@@ -10,9 +10,11 @@
 
 mod deviations;
 mod engine;
+mod json_patches;
 mod objects;
 mod patches;
 mod random;
+mod targets;
 
 use serde_json::Value;
 use tidegate_patch::{ApplyReason, Patch, PatchBody, Reason, apply_all};
@@ -27,11 +29,8 @@ const BATCH: usize = 50;
 #[test]
 fn generated_pairs_merge_as_in_kustomize() {
     let Some(engine) = Engine::find() else { return };
-    let seed = setting("TIDEGATE_SEED").unwrap_or_else(seed_of_the_day);
     let pair_count = setting("TIDEGATE_PAIRS").unwrap_or(2_000);
-    eprintln!("seed {seed}, {pair_count} pairs");
-
-    let mut random = Random::new(seed);
+    let (seed, mut random) = seeded();
     let pairs: Vec<(Value, Value)> = (0..pair_count).map(|number| pair(&mut random, number)).collect();
     let (accepted, refused): (Vec<_>, Vec<_>) = pairs
         .iter()
@@ -65,7 +64,8 @@ struct Counts {
 }
 
 fn check_batch(engine: &Engine, batch: &[&(Value, Value)], counts: &mut Counts, failures: &mut Vec<String>) {
-    let outcome = engine.build(batch.iter().copied());
+    let objects = batch.iter().map(|(object, _)| object);
+    let outcome = engine.build(objects, batch.iter().map(|(_, patch)| (patch, None)));
     let outcome = match outcome {
         // One refused pair spoils a batch: each by itself, then.
         Err(_) if batch.len() > 1 => {
@@ -109,7 +109,7 @@ fn ours(object: &Value, patch: &Value) -> Result<Option<Value>, Reason> {
     }
 }
 
-fn report(
+pub(crate) fn report(
     object: &Value,
     patch: &Value,
     ours: &Result<Option<Value>, Reason>,
@@ -133,13 +133,20 @@ fn pair(random: &mut Random, number: u64) -> (Value, Value) {
     (object, patch)
 }
 
+/// A seed that `TIDEGATE_SEED` can repeat, and the choices that it leads to.
+pub(crate) fn seeded() -> (u64, Random) {
+    let seed = setting("TIDEGATE_SEED").unwrap_or_else(milliseconds);
+    eprintln!("seed {seed}");
+    (seed, Random::new(seed))
+}
+
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name)
         .ok()
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
-fn seed_of_the_day() -> u64 {
+fn milliseconds() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.expect("after 1970").as_millis() as u64
 }
