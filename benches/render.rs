@@ -3,7 +3,11 @@
 //! Renders one environment of a service in the middle of a canary with tidegate, and the same base and patches
 //! with `kustomize build`, in turn; prints medians, peak memory and their ratios. Also the time of `status` and of
 //! starting up. Absolute times differ between machines: quote the ratios.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its figures"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -33,7 +37,9 @@ fn main() {
 
     let tidegate = env!("CARGO_BIN_EXE_tidegate");
     let service = service.to_str().expect("UTF-8");
-    let render = [tidegate, "-C", service, "render", "--env", ENVIRONMENT].map(str::to_owned).to_vec();
+    let render = [tidegate, "-C", service, "render", "--env", ENVIRONMENT]
+        .map(str::to_owned)
+        .to_vec();
     let status = [tidegate, "-C", service, "status"].map(str::to_owned).to_vec();
     let version = [tidegate, "--version"].map(str::to_owned).to_vec();
     let Some(mut kustomize) = kustomize() else {
@@ -58,8 +64,11 @@ fn main() {
     println!("  kustomize build   {}", show(kustomize));
     println!("  tidegate status   {}", show(status));
     println!("  tidegate start-up {}", show(version));
-    println!("kustomize needs {:.0} times the time and {:.1} times the memory of tidegate render",
-        kustomize.0.as_secs_f64() / render.0.as_secs_f64(), kustomize.1 as f64 / render.1 as f64);
+    println!(
+        "kustomize needs {:.0} times the time and {:.1} times the memory of tidegate render",
+        kustomize.0.as_secs_f64() / render.0.as_secs_f64(),
+        kustomize.1 as f64 / render.1 as f64
+    );
 }
 
 /// Wall time, and peak memory in KiB.
@@ -79,9 +88,15 @@ fn median(mut figures: Vec<Figure>) -> Figure {
 /// Runs a command through this program once more, so that the peak memory of finished children is its own.
 fn run(command: &[String]) -> Figure {
     let own = std::env::current_exe().expect("this program");
-    let output = Command::new(own).arg("--measure").args(command).output().expect("this program runs");
+    let output = Command::new(own)
+        .arg("--measure")
+        .args(command)
+        .output()
+        .expect("this program runs");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let mut numbers = text.split_whitespace().map(|number| number.parse::<i64>().expect("two numbers"));
+    let mut numbers = text
+        .split_whitespace()
+        .map(|number| number.parse::<i64>().expect("two numbers"));
     let mut number = || numbers.next().unwrap_or_else(|| panic!("{command:?} failed"));
     (Duration::from_nanos(number() as u64), number())
 }
@@ -89,7 +104,11 @@ fn run(command: &[String]) -> Figure {
 fn measure(command: &[String]) {
     let [program, args @ ..] = command else { return };
     let start = Instant::now();
-    let status = Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let status = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status();
     let time = start.elapsed();
     assert!(status.is_ok_and(|status| status.success()), "{command:?} failed");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage");
@@ -97,13 +116,20 @@ fn measure(command: &[String]) {
 }
 
 fn kustomize() -> Option<Vec<String>> {
-    let named = std::env::var("TIDEGATE_KUSTOMIZE").ok().map(|path| vec![path, "build".to_owned()]);
+    let named = std::env::var("TIDEGATE_KUSTOMIZE")
+        .ok()
+        .map(|path| vec![path, "build".to_owned()]);
     let candidates = named.into_iter().chain([
         vec!["kustomize".to_owned(), "build".to_owned()],
         vec!["kubectl".to_owned(), "kustomize".to_owned()],
     ]);
     let runs = |command: &Vec<String>| {
-        Command::new(&command[0]).arg("version").arg("--client").output().is_ok() || Command::new(&command[0]).arg("version").output().is_ok()
+        Command::new(&command[0])
+            .arg("version")
+            .arg("--client")
+            .output()
+            .is_ok()
+            || Command::new(&command[0]).arg("version").output().is_ok()
     };
     candidates.into_iter().find(runs)
 }
@@ -113,28 +139,44 @@ fn in_the_middle_of_a_canary(service: &Path, overlay: &Path) {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/istio/orders/repo");
     let mut repo = MemoryRepo::default();
     read(&fixture, "", &mut repo);
-    let release = "apiVersion: tidegate.dev/v1\nreleases:\n  - workload: web\n    stable: {image: {tag: 5b1f0c7e}}\n";
-    repo.set(RepoPath::root().join("gap/tidegate.yaml"), Some(release.to_owned()));
+    let release =
+        "apiVersion: tidegate.dev/v1\nreleases:\n  - workload: web\n    stable: {image: {tag: 5b1f0c7e}}\n";
+    repo.set(
+        RepoPath::root().join("gap/tidegate.yaml"),
+        Some(release.to_owned()),
+    );
     let config = Config::load(&repo, &RepoPath::root()).expect("a configuration");
     for _ in 0..6 {
         let change = {
             let checkout = Checkout::load(&repo, &RepoPath::root(), &config).expect("an application");
             let release = &checkout.application.releases[0];
-            next(&checkout, release, &NextRequest::default()).expect("a transition").expect("not the end").change
+            next(&checkout, release, &NextRequest::default())
+                .expect("a transition")
+                .expect("not the end")
+                .change
         };
-        change.iter().for_each(|change| repo.set(change.path.clone(), change.after.clone()));
+        change
+            .iter()
+            .for_each(|change| repo.set(change.path.clone(), change.after.clone()));
     }
     for (path, text) in repo.files() {
         write(&service.join(path.as_str()), text);
     }
     let checkout = Checkout::load(&repo, &RepoPath::root(), &config).expect("an application");
     let application = &checkout.application;
-    write_overlay(&application.environments[ENVIRONMENT], &application.namespace, overlay);
+    write_overlay(
+        &application.environments[ENVIRONMENT],
+        &application.namespace,
+        overlay,
+    );
 }
 
 fn write_overlay(environment: &Environment, namespace: &str, overlay: &Path) {
     let resources: Vec<&Value> = environment.base.iter().map(|manifest| &manifest.value).collect();
-    write(&overlay.join("resources.yaml"), &tidegate_yaml::print_stream(resources));
+    write(
+        &overlay.join("resources.yaml"),
+        &tidegate_yaml::print_stream(resources),
+    );
     let patches = environment.patches.iter().enumerate().map(|(index, patch)| {
         let file = format!("patch-{index}.yaml");
         write(&overlay.join(&file), &tidegate_yaml::print(&patch.value));
@@ -145,7 +187,10 @@ fn write_overlay(environment: &Environment, namespace: &str, overlay: &Path) {
         "resources": ["resources.yaml"],
         "patches": patches.collect::<Vec<_>>(),
     });
-    write(&overlay.join("kustomization.yaml"), &tidegate_yaml::print(&kustomization));
+    write(
+        &overlay.join("kustomization.yaml"),
+        &tidegate_yaml::print(&kustomization),
+    );
 }
 
 fn write(path: &PathBuf, text: &str) {

@@ -12,7 +12,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// Exit codes: 0 fine; 1 unsafe, invalid, or files out of date; 2 could not run.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "tidegate",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
@@ -24,13 +29,32 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct PlaceArgs {
     /// Run as if started in DIR
-    #[arg(short = 'C', value_name = "DIR", default_value = ".", hide_default_value = true, global = true)]
+    #[arg(
+        short = 'C',
+        value_name = "DIR",
+        default_value = ".",
+        hide_default_value = true,
+        global = true
+    )]
     pub(crate) directory: PathBuf,
     /// Do not look for a `.tidegate` folder above DIR
-    #[arg(long, value_name = "DIR", global = true, env = "TIDEGATE_ROOT", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        env = "TIDEGATE_ROOT",
+        hide_env_values = true
+    )]
     pub(crate) root: Option<PathBuf>,
     /// When to use colours
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, env = "TIDEGATE_COLOR", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        global = true,
+        env = "TIDEGATE_COLOR",
+        hide_env_values = true
+    )]
     pub(crate) color: ColorChoice,
 }
 
@@ -240,6 +264,28 @@ pub(crate) enum WriteMode {
     Diff,
     /// Only say whether there is something to write.
     Check,
+}
+
+impl Command {
+    /// What a command that changes files should do with the change; `None` for one that only reads.
+    pub(crate) fn write_args(&self) -> Option<&WriteArgs> {
+        match self {
+            Self::Init(args) => Some(&args.write),
+            Self::Next(args) => Some(&args.write),
+            Self::Shift(args) => Some(&args.write),
+            Self::Rollback(args) => Some(&args.write),
+            Self::Abort(args) => Some(&args.write),
+            Self::Hotfix(args) => Some(&args.write),
+            Self::Status(_) | Self::Plan(_) | Self::Render(_) | Self::Completions(_) | Self::Man => None,
+        }
+    }
+}
+
+impl WriteMode {
+    /// Whether files are written.
+    pub(crate) fn is_writing(self) -> bool {
+        matches!(self, Self::Write | Self::Commit)
+    }
 }
 
 impl WriteArgs {

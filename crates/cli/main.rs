@@ -21,7 +21,11 @@ fn main() -> ExitCode {
         Err(usage) => {
             let is_help = !usage.use_stderr();
             report::usage(&usage);
-            return if is_help { ExitCode::SUCCESS } else { Outcome::CouldNotRun.into() };
+            return if is_help {
+                ExitCode::SUCCESS
+            } else {
+                Outcome::CouldNotRun.into()
+            };
         }
     };
     match cli.place.color {
@@ -32,7 +36,9 @@ fn main() -> ExitCode {
     let outcome = match std::panic::catch_unwind(|| run(&cli)) {
         Ok(outcome) => outcome,
         Err(_) => {
-            report::message("this is a mistake in tidegate, not in your files: please report it with the lines above\n");
+            report::message(
+                "this is a mistake in tidegate, not in your files: please report it with the lines above\n",
+            );
             Outcome::CouldNotRun
         }
     };
@@ -44,6 +50,15 @@ fn run(cli: &Cli) -> Outcome {
         Ok(workspace) => workspace,
         Err(stop) => return stop.report(None),
     };
+    if cli
+        .command
+        .write_args()
+        .is_some_and(|args| args.mode().is_writing())
+    {
+        if let Err(stop) = workspace.recover() {
+            return stop.report(Some(&workspace));
+        }
+    }
     let result = match &cli.command {
         Command::Init(args) => commands::init::run(&workspace, args),
         Command::Status(args) => commands::status::run(&workspace, args),

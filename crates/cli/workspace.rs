@@ -28,16 +28,26 @@ impl Workspace {
     /// Finds the root of the repository that a folder is in.
     pub(crate) fn open(place: &PlaceArgs) -> Result<Self, Stop> {
         let shown = place.directory.display();
-        let start = std::fs::canonicalize(&place.directory).with_context(|| format!("cannot open {shown}"))?;
+        let start =
+            std::fs::canonicalize(&place.directory).with_context(|| format!("cannot open {shown}"))?;
         if !start.is_dir() {
             return Err(anyhow!("{shown} is not a folder").into());
         }
-        let root = disk::find_root(&start, place.root.as_deref()).with_context(|| format!("cannot open {shown}"))?;
-        let below = start.strip_prefix(&root).context("the folder is not below its own root")?;
+        let root =
+            disk::find_root(&start, place.root.as_deref()).with_context(|| format!("cannot open {shown}"))?;
+        let below = start
+            .strip_prefix(&root)
+            .context("the folder is not below its own root")?;
         let below = below.to_str().ok_or_else(|| anyhow!("{shown} is not UTF-8"))?;
         let here = RepoPath::new(&below.replace('\\', "/")).context("the folder's name cannot be used")?;
         let repo = DiskRepo::new(&root);
-        Ok(Self { root, here, repo, config: OnceCell::new(), git: OnceCell::new() })
+        Ok(Self {
+            root,
+            here,
+            repo,
+            config: OnceCell::new(),
+            git: OnceCell::new(),
+        })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -46,6 +56,14 @@ impl Workspace {
 
     pub(crate) fn repo(&self) -> &dyn Repo {
         &self.repo
+    }
+
+    /// Finishes or takes back what an interrupted run left, before anything is read; for commands that write.
+    pub(crate) fn recover(&self) -> Result<(), Stop> {
+        for notice in disk::recover(&self.root, self.git_dir())? {
+            crate::report::message(&format!("{notice}\n"));
+        }
+        Ok(())
     }
 
     /// Git, where the root is in a work tree of it.
@@ -81,7 +99,9 @@ impl Workspace {
         if folders.is_empty() {
             let message = format!("there is no gap/gap.yaml in {} or below", self.here);
             let missing = Diagnostic::error(Code::NoApplication, message);
-            return Err(missing.hint("run tidegate in a repository that holds a `gap` folder, or name one with -C").into());
+            return Err(missing
+                .hint("run tidegate in a repository that holds a `gap` folder, or name one with -C")
+                .into());
         }
         Ok(folders)
     }
@@ -98,7 +118,11 @@ impl Workspace {
             false => {
                 let from = self.here.as_str();
                 let path = folder.as_str();
-                let below = if from.is_empty() { Some(path) } else { path.strip_prefix(from).map(|rest| rest.trim_start_matches('/')) };
+                let below = if from.is_empty() {
+                    Some(path)
+                } else {
+                    path.strip_prefix(from).map(|rest| rest.trim_start_matches('/'))
+                };
                 match below {
                     Some(below) if !below.is_empty() => format!("tidegate -C {below} {command}"),
                     _ => format!("tidegate {command}"),

@@ -27,7 +27,10 @@ fn a_canary_made_by_hand_is_recognised() {
         }
         for (environment, percent) in case.canary.iter().flatten() {
             let environments = release["environments"].as_array().expect("a list");
-            let found = environments.iter().find(|found| found["name"] == environment.as_str()).expect("the environment");
+            let found = environments
+                .iter()
+                .find(|found| found["name"] == environment.as_str())
+                .expect("the environment");
             assert_eq!(found["canary_percent"], *percent, "{name} {environment}");
         }
     }
@@ -37,15 +40,29 @@ fn a_canary_made_by_hand_is_recognised() {
 #[test]
 fn a_canary_made_by_hand_is_carried_to_its_end() {
     let clean = end_of("istio/by-hand/ramp", &[]);
-    assert!(!clean.keys().any(|file| file.contains("canary")), "{:?}", clean.keys());
+    assert!(
+        !clean.keys().any(|file| file.contains("canary")),
+        "{:?}",
+        clean.keys()
+    );
     assert!(!String::from_utf8_lossy(&clean["gap/gap.yaml"]).contains("canary"));
     let one_file = end_of("istio/by-hand/one-file", &[]);
     assert_eq!(one_file["gap/gap.yaml"], clean["gap/gap.yaml"]);
     for text in one_file.values() {
-        assert!(!String::from_utf8_lossy(text).contains("subset"), "{}", String::from_utf8_lossy(text));
+        assert!(
+            !String::from_utf8_lossy(text).contains("subset"),
+            "{}",
+            String::from_utf8_lossy(text)
+        );
     }
-    assert_eq!(end_of("istio/by-hand/retired", &[]).keys().collect::<Vec<_>>(), clean.keys().collect::<Vec<_>>());
-    assert_eq!(end_of("istio/by-hand/wired", &["--to", "retire"])["gap/gap.yaml"], end_of("istio/by-hand/wired", &["--to", "park"])["gap/gap.yaml"]);
+    assert_eq!(
+        end_of("istio/by-hand/retired", &[]).keys().collect::<Vec<_>>(),
+        clean.keys().collect::<Vec<_>>()
+    );
+    assert_eq!(
+        end_of("istio/by-hand/wired", &["--to", "retire"])["gap/gap.yaml"],
+        end_of("istio/by-hand/wired", &["--to", "park"])["gap/gap.yaml"]
+    );
 }
 
 fn end_of(fixture: &str, first: &[&str]) -> std::collections::BTreeMap<String, Vec<u8>> {
@@ -57,7 +74,11 @@ fn end_of(fixture: &str, first: &[&str]) -> std::collections::BTreeMap<String, V
         }
         let ended = repository.run(&args);
         // At 0/100 with both versions named the files alone do not tell what was meant.
-        let ended = if ended.stderr.contains("ambiguous-phase") { repository.run(&["next", "--to", "retire"]) } else { ended };
+        let ended = if ended.stderr.contains("ambiguous-phase") {
+            repository.run(&["next", "--to", "retire"])
+        } else {
+            ended
+        };
         let ended = ended.expect(0);
         repository.commit("next");
         if ended.stderr.contains("nothing to do") {
@@ -71,7 +92,12 @@ fn end_of(fixture: &str, first: &[&str]) -> std::collections::BTreeMap<String, V
 fn what_may_be_two_phases_is_not_guessed() {
     let repository = Repository::of("istio/by-hand/wired");
     let before = repository.tree();
-    repository.run(&["next"]).expect(1).says("ambiguous-phase").says("tidegate next --to park").says("tidegate next --to retire");
+    repository
+        .run(&["next"])
+        .expect(1)
+        .says("ambiguous-phase")
+        .says("tidegate next --to park")
+        .says("tidegate next --to retire");
     assert!(repository.tree() == before);
 }
 
@@ -87,7 +113,13 @@ fn an_adopted_canary_has_a_release_file_and_can_be_aborted() {
         repository.commit("abort");
         if ended.stderr.contains("nothing to do") {
             let left = repository.tree();
-            assert!(!left.keys().any(|file| file.contains("canary") || file.contains("tidegate")), "{:?}", left.keys());
+            assert!(
+                !left
+                    .keys()
+                    .any(|file| file.contains("canary") || file.contains("tidegate")),
+                "{:?}",
+                left.keys()
+            );
             return;
         }
     }

@@ -8,33 +8,35 @@ use crate::repository::fixtures;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Case {
-    pub about: String,
+pub(crate) struct Case {
+    pub(crate) about: String,
     #[serde(default)]
-    pub args: Vec<String>,
-    pub exit: Option<i32>,
-    pub code: Option<String>,
-    pub at: Option<String>,
-    pub says: Option<String>,
-    pub hint: Option<String>,
-    pub reads_as: Option<Vec<String>>,
-    pub between: Option<Vec<String>>,
+    pub(crate) args: Vec<String>,
+    pub(crate) exit: Option<i32>,
+    pub(crate) code: Option<String>,
+    pub(crate) at: Option<String>,
+    pub(crate) says: Option<String>,
+    pub(crate) hint: Option<String>,
+    pub(crate) reads_as: Option<Vec<String>>,
+    pub(crate) between: Option<Vec<String>>,
     #[serde(default)]
-    pub missing: Vec<String>,
-    pub canary: Option<std::collections::BTreeMap<String, u64>>,
-    pub drift: Option<String>,
+    pub(crate) missing: Vec<String>,
+    pub(crate) canary: Option<std::collections::BTreeMap<String, u64>>,
+    pub(crate) drift: Option<String>,
 }
 
 impl Case {
-    pub fn args(&self) -> Vec<&str> {
+    pub(crate) fn args(&self) -> Vec<&str> {
         self.args.iter().map(String::as_str).collect()
     }
 }
 
 /// Every case in a folder of fixtures: its name below the fixtures, and what it says.
-pub fn cases(folder: &str) -> Vec<(String, Case)> {
+pub(crate) fn cases(folder: &str) -> Vec<(String, Case)> {
     let entries = std::fs::read_dir(fixtures().join(folder)).expect("a folder of fixtures");
-    let mut cases: Vec<_> = entries.map(|entry| read(folder, &entry.expect("an entry").path())).collect();
+    let mut cases: Vec<_> = entries
+        .map(|entry| read(folder, &entry.expect("an entry").path()))
+        .collect();
     cases.sort_by(|(one, _), (other, _)| one.cmp(other));
     assert!(!cases.is_empty(), "{folder} has cases");
     cases

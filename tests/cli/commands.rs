@@ -39,7 +39,10 @@ fn a_diff_is_what_git_apply_takes() {
 fn check_writes_nothing_and_exits_1_while_there_is_something_to_write() {
     let repository = started();
     let before = repository.tree();
-    let ended = repository.run(&["next", "--check"]).expect(1).says("gap/gap.yaml");
+    let ended = repository
+        .run(&["next", "--check"])
+        .expect(1)
+        .says("gap/gap.yaml");
     assert_eq!(ended.stdout, "");
     assert!(repository.tree() == before);
     let idle = Repository::of("istio/my-service");
@@ -49,9 +52,16 @@ fn check_writes_nothing_and_exits_1_while_there_is_something_to_write() {
 #[test]
 fn a_commit_says_phase_traffic_and_undo() {
     let repository = after(5);
-    let _ = repository.run(&["shift", "--env", "staging", "--to", "30", "--commit"]).expect(0);
+    let _ = repository
+        .run(&["shift", "--env", "staging", "--to", "30", "--commit"])
+        .expect(0);
     let message = repository.git(&["log", "-1", "--format=%B"]);
-    for text in ["staging 70/30", "staging: 99/1 → 70/30", "production: 99/1, as before", "Undo: tidegate rollback"] {
+    for text in [
+        "staging 70/30",
+        "staging: 99/1 → 70/30",
+        "production: 99/1, as before",
+        "Undo: tidegate rollback",
+    ] {
         assert!(message.contains(text), "no {text:?} in\n{message}");
     }
     assert_eq!(repository.git(&["status", "--porcelain"]), "");
@@ -71,7 +81,12 @@ fn two_transitions_never_melt_into_one_commit() {
     let repository = started();
     let _ = repository.run(&["next"]).expect(0);
     let before = repository.tree();
-    repository.run(&["next"]).expect(1).says("uncommitted").says("gap/gap.yaml").says("--allow-dirty");
+    repository
+        .run(&["next"])
+        .expect(1)
+        .says("uncommitted")
+        .says("gap/gap.yaml")
+        .says("--allow-dirty");
     assert!(repository.tree() == before);
     let _ = repository.run(&["next", "--allow-dirty"]).expect(0);
     assert_eq!(repository.read_phase(".", "web"), ["wire"]);
@@ -89,9 +104,17 @@ fn a_removed_file_counts_as_uncommitted() {
 fn a_file_with_a_persons_uncommitted_edit_is_not_overwritten() {
     let repository = started();
     repository.replace("gap/gap.yaml", "command:", "command: # mine");
-    repository.run(&["next"]).expect(1).says("uncommitted").says("gap/gap.yaml");
+    repository
+        .run(&["next"])
+        .expect(1)
+        .says("uncommitted")
+        .says("gap/gap.yaml");
     let _ = repository.run(&["next", "--allow-dirty"]).expect(0);
-    assert_eq!(repository.read("gap/gap.yaml").matches("# mine").count(), 2, "the copy has the comment too");
+    assert_eq!(
+        repository.read("gap/gap.yaml").matches("# mine").count(),
+        2,
+        "the copy has the comment too"
+    );
 }
 
 #[test]
@@ -100,7 +123,11 @@ fn every_command_but_next_can_be_run_twice() {
         let _ = repository.run(args).expect(0);
         let once = repository.tree();
         let ended = repository.run(args);
-        assert!(ended.code == Some(0) || ended.stderr.contains("uncommitted"), "{args:?}: {}", ended.stderr);
+        assert!(
+            ended.code == Some(0) || ended.stderr.contains("uncommitted"),
+            "{args:?}: {}",
+            ended.stderr
+        );
         assert!(repository.tree() == once, "{args:?}");
     };
     twice(&Repository::of("istio/my-service"), &["init"]);
@@ -118,7 +145,10 @@ fn every_command_but_next_can_be_run_twice() {
 #[test]
 fn shift_and_rollback_print_the_kubectl_line_that_does_the_same() {
     let repository = after(5);
-    let said = repository.run(&["shift", "--env", "production", "--to", "20"]).expect(0).stderr;
+    let said = repository
+        .run(&["shift", "--env", "production", "--to", "20"])
+        .expect(0)
+        .stderr;
     assert!(
         said.contains(
             r#"kubectl -n relational-data patch virtualservice my-service--web --type json -p '[{"op":"replace","path":"/spec/http/0/route/0/weight","value":80},{"op":"replace","path":"/spec/http/0/route/1/weight","value":20}]'"#
@@ -126,25 +156,49 @@ fn shift_and_rollback_print_the_kubectl_line_that_does_the_same() {
         "{said}"
     );
     repository.commit("shift");
-    let said = repository.run(&["rollback", "--env", "production"]).expect(0).stderr;
-    assert!(said.contains(r#""path":"/spec/http/0/route/1/weight","value":0}"#), "{said}");
+    let said = repository
+        .run(&["rollback", "--env", "production"])
+        .expect(0)
+        .stderr;
+    assert!(
+        said.contains(r#""path":"/spec/http/0/route/1/weight","value":0}"#),
+        "{said}"
+    );
     assert!(!said.contains("# in staging"), "{said}");
-    assert!(repository.read("gap/production/gap_patch_canary_virtual_service.yaml").contains("weight: 100"));
-    assert!(repository.read("gap/staging/gap_patch_canary_virtual_service.yaml").contains("weight: 99"));
+    assert!(
+        repository
+            .read("gap/production/gap_patch_canary_virtual_service.yaml")
+            .contains("weight: 100")
+    );
+    assert!(
+        repository
+            .read("gap/staging/gap_patch_canary_virtual_service.yaml")
+            .contains("weight: 99")
+    );
 }
 
 #[test]
 fn environments_can_go_one_at_a_time() {
     let repository = after(1);
-    let _ = repository.run(&["next", "--env", "staging", "--commit"]).expect(0);
+    let _ = repository
+        .run(&["next", "--env", "staging", "--commit"])
+        .expect(0);
     assert_eq!(repository.read_phase(".", "web"), ["split", "wire"]);
-    repository.run(&["next", "--env", "staging"]).expect(1).says("is there already");
+    repository
+        .run(&["next", "--env", "staging"])
+        .expect(1)
+        .says("is there already");
     let _ = repository.run(&["next", "--commit"]).expect(0);
     assert_eq!(repository.read_phase(".", "web"), ["wire"]);
-    repository.run(&["next", "--env", "staging"]).expect(1).says("all environments at once");
+    repository
+        .run(&["next", "--env", "staging"])
+        .expect(1)
+        .says("all environments at once");
     let _ = repository.run(&["next", "--commit"]).expect(0);
     let _ = repository.run(&["next", "--commit"]).expect(0);
-    let _ = repository.run(&["next", "--env", "staging", "--commit"]).expect(0);
+    let _ = repository
+        .run(&["next", "--env", "staging", "--commit"])
+        .expect(0);
     let text = repository.run(&["status"]).expect(0).stdout;
     assert!(text.contains("staging     stable 99 / canary 1"), "{text}");
     assert!(text.contains("production  stable 100 / canary 0"), "{text}");
@@ -155,7 +209,10 @@ fn next_to_a_phase_is_idempotent() {
     let repository = after(2);
     let _ = repository.run(&["next", "--to", "widen", "--commit"]).expect(0);
     let before = repository.tree();
-    repository.run(&["next", "--to", "widen"]).expect(0).says("nothing to do");
+    repository
+        .run(&["next", "--to", "widen"])
+        .expect(0)
+        .says("nothing to do");
     assert!(repository.tree() == before);
 }
 
@@ -165,29 +222,47 @@ fn hotfix_moves_both_pins() {
     let _ = repository.run(&["hotfix", "--stable-tag", "b00b1e55"]).expect(0);
     assert!(repository.read("gap/gap.yaml").contains("tag: b00b1e55"));
     assert!(repository.read("gap/tidegate.yaml").contains("tag: b00b1e55"));
-    assert_eq!(repository.git(&["diff", "--numstat"]), "1\t1\tgap/gap.yaml\n1\t1\tgap/tidegate.yaml\n");
+    assert_eq!(
+        repository.git(&["diff", "--numstat"]),
+        "1\t1\tgap/gap.yaml\n1\t1\tgap/tidegate.yaml\n"
+    );
 }
 
 #[test]
 fn a_pin_that_differs_from_the_release_file_is_drift() {
     let repository = after(4);
     repository.replace("gap/tidegate.yaml", "tag: a1f3c9d2", "tag: b00b1e55");
-    repository.run(&["status"]).expect(0).says("warning[drift]").says("`web-v1` runs a1f3c9d2, the release file says b00b1e55");
+    repository
+        .run(&["status"])
+        .expect(0)
+        .says("warning[drift]")
+        .says("`web-v1` runs a1f3c9d2, the release file says b00b1e55");
 }
 
 #[test]
 fn rollback_where_nothing_is_exposed_says_what_to_do() {
-    after(2).run(&["rollback"]).expect(1).says("not-in-this-phase").says("tidegate abort");
+    after(2)
+        .run(&["rollback"])
+        .expect(1)
+        .says("not-in-this-phase")
+        .says("tidegate abort");
 }
 
 #[test]
 fn a_plan_shows_every_transition_with_files_routing_preconditions_and_undo() {
     let repository = started();
-    let plan: Value = serde_json::from_str(&repository.run(&["plan", "--format", "json"]).expect(0).stdout).expect("JSON");
+    let plan: Value =
+        serde_json::from_str(&repository.run(&["plan", "--format", "json"]).expect(0).stdout).expect("JSON");
     assert_eq!(plan["schema"], "tidegate.dev/plan/v1");
     let transitions = plan["transitions"].as_array().expect("a list");
-    let names: Vec<_> = transitions.iter().map(|one| one["name"].as_str().expect("a name")).collect();
-    let expected = ["split", "wire", "widen", "park", "ramp", "ramp", "ramp", "ramp", "hold", "retire", "unroute", "unwire", "tidy"];
+    let names: Vec<_> = transitions
+        .iter()
+        .map(|one| one["name"].as_str().expect("a name"))
+        .collect();
+    let expected = [
+        "split", "wire", "widen", "park", "ramp", "ramp", "ramp", "ramp", "hold", "retire", "unroute",
+        "unwire", "tidy",
+    ];
     assert_eq!(names, expected);
     for (index, transition) in transitions.iter().enumerate() {
         assert!(!transition["preconditions"].as_array().expect("a list").is_empty());
@@ -195,14 +270,24 @@ fn a_plan_shows_every_transition_with_files_routing_preconditions_and_undo() {
         let written = repository.run(&["next", "--diff"]).expect(0).stdout;
         for file in transition["files"].as_array().expect("a list") {
             let path = file["path"].as_str().expect("a path");
-            assert!(written.contains(&format!("diff --git a/{path} b/{path}")), "{index}: {path} in\n{written}");
+            assert!(
+                written.contains(&format!("diff --git a/{path} b/{path}")),
+                "{index}: {path} in\n{written}"
+            );
         }
         let _ = repository.run(&["next", "--commit"]).expect(0);
     }
     let text = started().run(&["plan"]).expect(0).stdout;
-    assert!(text.contains("kubectl -n relational-data rollout status deployment/my-service-web-v1"), "{text}");
+    assert!(
+        text.contains("kubectl -n relational-data rollout status deployment/my-service-web-v1"),
+        "{text}"
+    );
     let markdown = started().run(&["plan", "--format", "markdown"]).expect(0).stdout;
-    assert!(markdown.contains("| `production` | one version | 0/100 |") || markdown.contains("| production | one version | 0/100 |"), "{markdown}");
+    assert!(
+        markdown.contains("| `production` | one version | 0/100 |")
+            || markdown.contains("| production | one version | 0/100 |"),
+        "{markdown}"
+    );
 }
 
 #[test]
@@ -211,20 +296,42 @@ fn several_releases_live_side_by_side_in_one_application() {
     let start = repository.tree();
     let at = "services/catalog";
     for workload in ["web", "api"] {
-        let _ = repository.run(&["-C", at, "init", "--workload", workload, "--commit"]).expect(0);
+        let _ = repository
+            .run(&["-C", at, "init", "--workload", workload, "--commit"])
+            .expect(0);
     }
-    repository.run(&["-C", at, "next"]).expect(1).says("several releases").says("next --workload web");
+    repository
+        .run(&["-C", at, "next"])
+        .expect(1)
+        .says("several releases")
+        .says("next --workload web");
     let step = |workload: &str| {
-        let _ = repository.run(&["-C", at, "next", "--workload", workload, "--commit"]).expect(0);
+        let _ = repository
+            .run(&["-C", at, "next", "--workload", workload, "--commit"])
+            .expect(0);
     };
     // One after the other through the whole ramp, so that files of both are there at the same time.
     for _ in 0..6 {
         step("web");
         step("api");
     }
-    let files: Vec<String> = repository.tree().into_keys().filter(|file| file.contains("canary")).collect();
-    assert!(files.iter().any(|file| file.ends_with("gap/gap_patch_canary_service.yaml")), "{files:?}");
-    assert!(files.iter().any(|file| file.ends_with("gap/gap_patch_canary_api_service.yaml")), "{files:?}");
+    let files: Vec<String> = repository
+        .tree()
+        .into_keys()
+        .filter(|file| file.contains("canary"))
+        .collect();
+    assert!(
+        files
+            .iter()
+            .any(|file| file.ends_with("gap/gap_patch_canary_service.yaml")),
+        "{files:?}"
+    );
+    assert!(
+        files
+            .iter()
+            .any(|file| file.ends_with("gap/gap_patch_canary_api_service.yaml")),
+        "{files:?}"
+    );
     let service = repository.read("services/catalog/gap/gap_patch_canary_api_service.yaml");
     assert!(service.contains("canary: api"), "{service}");
     let rule = repository.read("services/catalog/gap/gap_canary_api_destination_rule.yaml");
@@ -244,27 +351,56 @@ fn several_releases_live_side_by_side_in_one_application() {
 #[test]
 fn commands_that_need_one_application_name_those_there_are() {
     let repository = Repository::of("istio/monorepo");
-    repository.run(&["init"]).expect(1).says("services/catalog").says("tidegate -C services/catalog init");
+    repository
+        .run(&["init"])
+        .expect(1)
+        .says("services/catalog")
+        .says("tidegate -C services/catalog init");
     let text = repository.run(&["status"]).expect(0).stdout;
-    assert!(text.contains("catalog: no release") && text.contains("search: no release"), "{text}");
+    assert!(
+        text.contains("catalog: no release") && text.contains("search: no release"),
+        "{text}"
+    );
 }
 
 #[test]
 fn render_writes_one_file_per_object() {
     let repository = Repository::of("istio/my-service");
-    let _ = repository.run(&["render", "--env", "staging", "--output-dir", "out"]).expect(0);
-    let files: Vec<String> = repository.tree().into_keys().filter(|file| file.starts_with("out/")).collect();
-    assert!(files.contains(&"out/deployment_my-service-web.yaml".to_owned()), "{files:?}");
-    assert!(repository.read("out/virtualservice_my-service--web.yaml").contains("my-service-staging.gservice.emarsys.com"));
+    let _ = repository
+        .run(&["render", "--env", "staging", "--output-dir", "out"])
+        .expect(0);
+    let files: Vec<String> = repository
+        .tree()
+        .into_keys()
+        .filter(|file| file.starts_with("out/"))
+        .collect();
+    assert!(
+        files.contains(&"out/deployment_my-service-web.yaml".to_owned()),
+        "{files:?}"
+    );
+    assert!(
+        repository
+            .read("out/virtualservice_my-service--web.yaml")
+            .contains("my-service-staging.gservice.emarsys.com")
+    );
 }
 
 #[test]
 fn rendering_is_the_same_every_time_and_from_everywhere() {
     let repository = Repository::of("istio/orders");
-    let first = repository.run(&["render", "--env", "production"]).expect(0).stdout;
-    let second = repository.run(&["-C", "gap/production", "render", "--env", "production"]).expect(0).stdout;
+    let first = repository
+        .run(&["render", "--env", "production"])
+        .expect(0)
+        .stdout;
+    let second = repository
+        .run(&["-C", "gap/production", "render", "--env", "production"])
+        .expect(0)
+        .stdout;
     assert_eq!(first, second);
-    assert!(!first.contains(repository.path().to_str().expect("UTF-8")), "no path of this machine");
+    assert!(
+        !first.contains(repository.path().to_str().expect("UTF-8")),
+        "no path of this machine"
+    );
 }
 
 #[test]
@@ -274,8 +410,14 @@ fn outside_of_git_everything_works_but_committing() {
     let _ = repository.run(&["next"]).expect(0);
     assert_eq!(repository.read_phase(".", "web"), ["split"]);
     let before = repository.tree();
-    repository.run(&["next", "--commit"]).expect(1).says("no git repository");
-    assert!(repository.tree() == before, "nothing is written when it cannot be committed");
+    repository
+        .run(&["next", "--commit"])
+        .expect(1)
+        .says("no git repository");
+    assert!(
+        repository.tree() == before,
+        "nothing is written when it cannot be committed"
+    );
 }
 
 #[test]

@@ -17,8 +17,11 @@ fn every_mistake_gets_its_diagnostic() {
             case.says.clone(),
             case.hint.clone(),
         ];
-        let mut missing: Vec<String> =
-            expected.into_iter().flatten().filter(|text| !ended.stderr.contains(text.as_str())).collect();
+        let mut missing: Vec<String> = expected
+            .into_iter()
+            .flatten()
+            .filter(|text| !ended.stderr.contains(text.as_str()))
+            .collect();
         if ended.code != case.exit {
             missing.push(format!("exit {:?}, not {:?}", case.exit, ended.code));
         }
@@ -38,7 +41,13 @@ fn every_mistake_gets_its_diagnostic() {
 /// The same mistake stops a command that writes, before it writes.
 #[test]
 fn a_mistake_stops_every_command_that_writes() {
-    let writing: [&[&str]; 5] = [&["init"], &["next"], &["rollback"], &["abort"], &["shift", "--env", "staging", "--to", "5"]];
+    let writing: [&[&str]; 5] = [
+        &["init"],
+        &["next"],
+        &["rollback"],
+        &["abort"],
+        &["shift", "--env", "staging", "--to", "5"],
+    ];
     for (name, case) in cases("invalid").iter().filter(|(_, case)| case.exit == Some(1)) {
         // These are about the release's state; commands that do not touch it may go on.
         if case.code.as_deref() == Some("environments-disagree") {
@@ -48,7 +57,13 @@ fn a_mistake_stops_every_command_that_writes() {
         let before = repository.tree();
         for args in writing {
             let ended = repository.run(args);
-            assert_eq!(ended.code, Some(1), "{name} {args:?}:\n{}\n{}", ended.stdout, ended.stderr);
+            assert_eq!(
+                ended.code,
+                Some(1),
+                "{name} {args:?}:\n{}\n{}",
+                ended.stdout,
+                ended.stderr
+            );
         }
         assert!(repository.tree() == before, "{name}");
     }
@@ -83,9 +98,20 @@ fn a_file_that_may_not_be_read_is_exit_code_2_with_its_path() {
 fn a_link_out_of_the_repository_is_refused() {
     let repository = Repository::of("istio/my-service");
     let outside = repository.path().join("../outside.yaml");
-    std::fs::write(&outside, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: stolen}\n").expect("a file");
-    std::os::unix::fs::symlink("../../outside.yaml", repository.path().join("gap/gap_outside.yaml")).expect("a link");
-    let ended = repository.run(&["render", "--env", "staging"]).expect(1).says("gap/gap_outside.yaml");
+    std::fs::write(
+        &outside,
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: stolen}\n",
+    )
+    .expect("a file");
+    std::os::unix::fs::symlink(
+        "../../outside.yaml",
+        repository.path().join("gap/gap_outside.yaml"),
+    )
+    .expect("a link");
+    let ended = repository
+        .run(&["render", "--env", "staging"])
+        .expect(1)
+        .says("gap/gap_outside.yaml");
     assert!(ended.stdout.is_empty());
 }
 
@@ -115,18 +141,49 @@ impl Repository {
 #[test]
 fn names_given_on_the_command_line_are_checked() {
     let repository = Repository::of("istio/my-service");
-    repository.run(&["render", "--env", "prodcution"]).expect(1).says("unknown-name").says("did you mean `production`?");
-    repository.run(&["init", "--workload", "wbe"]).expect(1).says("did you mean `web`?");
-    repository.run(&["init", "--provider", "isto"]).expect(1).says("did you mean `istio`?");
-    repository.run(&["init", "--stable-tag", "sha256:abc"]).expect(1).says("is not a digest");
-    repository.run(&["init", "--stable-tag", "latest"]).expect(1).says("latest");
-    repository.run(&["init", "--steps", "50,10,100"]).expect(1).says("does not come after");
+    repository
+        .run(&["render", "--env", "prodcution"])
+        .expect(1)
+        .says("unknown-name")
+        .says("did you mean `production`?");
+    repository
+        .run(&["init", "--workload", "wbe"])
+        .expect(1)
+        .says("did you mean `web`?");
+    repository
+        .run(&["init", "--provider", "isto"])
+        .expect(1)
+        .says("did you mean `istio`?");
+    repository
+        .run(&["init", "--stable-tag", "sha256:abc"])
+        .expect(1)
+        .says("is not a digest");
+    repository
+        .run(&["init", "--stable-tag", "latest"])
+        .expect(1)
+        .says("latest");
+    repository
+        .run(&["init", "--steps", "50,10,100"])
+        .expect(1)
+        .says("does not come after");
     let _ = repository.run(&["init"]).expect(0);
     repository.commit("init");
-    repository.run(&["next", "--to", "spilt"]).expect(1).says("did you mean `split`?");
-    repository.run(&["next", "--env", "prod"]).expect(1).says("there is no environment `prod`");
-    repository.run(&["next", "--to", "hold"]).expect(1).says("the next phase is split");
-    repository.run(&["shift", "--env", "staging", "--to", "101"]).expect(2).says("101");
+    repository
+        .run(&["next", "--to", "spilt"])
+        .expect(1)
+        .says("did you mean `split`?");
+    repository
+        .run(&["next", "--env", "prod"])
+        .expect(1)
+        .says("there is no environment `prod`");
+    repository
+        .run(&["next", "--to", "hold"])
+        .expect(1)
+        .says("the next phase is split");
+    repository
+        .run(&["shift", "--env", "staging", "--to", "101"])
+        .expect(2)
+        .says("101");
     repository.run(&["nxt"]).expect(2).says("next");
 }
 
@@ -141,8 +198,14 @@ fn a_canary_that_cannot_start_is_refused_with_the_reason() {
         assert!(repository.tree() == before, "{reason}");
     };
     let spec = "gap/gap.yaml";
-    check(&|repository| repository.replace(spec, "useServiceMesh: true", "useServiceMesh: false"), "not routed by the service mesh");
-    check(&|repository| repository.replace(spec, "enabled: true", "enabled: false"), "no workload has an ingress");
+    check(
+        &|repository| repository.replace(spec, "useServiceMesh: true", "useServiceMesh: false"),
+        "not routed by the service mesh",
+    );
+    check(
+        &|repository| repository.replace(spec, "enabled: true", "enabled: false"),
+        "no workload has an ingress",
+    );
     check(
         &|repository| repository.replace(spec, "  web:\n", "  web:\n    podLabels: {version: blue}\n"),
         "carry a label `version` of their own",
@@ -151,9 +214,12 @@ fn a_canary_that_cannot_start_is_refused_with_the_reason() {
         &|repository| repository.replace(spec, "  web:\n", "  web-v1: {}\n  web:\n"),
         "the copy would be called `web-v1`, which is taken",
     );
-    let patch = |text: &'static str| move |repository: &Repository| repository.write("gap/gap_patch_web.yaml", text);
+    let patch =
+        |text: &'static str| move |repository: &Repository| repository.write("gap/gap_patch_web.yaml", text);
     check(
-        &patch("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: my-service-web}\nspec: {strategy: {type: Recreate}}\n"),
+        &patch(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: my-service-web}\nspec: {strategy: {type: Recreate}}\n",
+        ),
         "strategy Recreate",
     );
     check(

@@ -90,7 +90,9 @@ fn live(life: &Life) {
 
     let mut expected = start;
     if let Some((file, before, after)) = life.ship {
-        let text = String::from_utf8(expected[file].clone()).expect("UTF-8").replace(before, after);
+        let text = String::from_utf8(expected[file].clone())
+            .expect("UTF-8")
+            .replace(before, after);
         expected.insert(file.to_owned(), text.into_bytes());
     }
     assert_same_tree(&repository.tree(), &expected);
@@ -145,13 +147,18 @@ impl Repository {
     }
 
     /// The phases that `status` reads, `idle` where there is no release.
-    pub fn read_phase(&self, at: &str, workload: &str) -> Vec<String> {
+    pub(crate) fn read_phase(&self, at: &str, workload: &str) -> Vec<String> {
         let status = self.run(&["-C", at, "status", "--format", "json", "--workload", workload]);
         let status: Value = serde_json::from_str(&status.stdout).expect("status is JSON");
         assert_eq!(status["schema"], "tidegate.dev/status/v1");
-        let Some(release) = status["releases"].get(0) else { return vec!["idle".to_owned()] };
+        let Some(release) = status["releases"].get(0) else {
+            return vec!["idle".to_owned()];
+        };
         let phases = release["phases"].as_array().expect("a list");
-        phases.iter().map(|phase| phase.as_str().expect("a name").to_owned()).collect()
+        phases
+            .iter()
+            .map(|phase| phase.as_str().expect("a name").to_owned())
+            .collect()
     }
 }
 
@@ -164,7 +171,11 @@ struct Journal<'a> {
 
 impl<'a> Journal<'a> {
     fn new(life: &'a Life) -> Self {
-        Self { life, count: 0, seen: Vec::new() }
+        Self {
+            life,
+            count: 0,
+            seen: Vec::new(),
+        }
     }
 
     fn folder(&self) -> std::path::PathBuf {
@@ -181,7 +192,11 @@ impl<'a> Journal<'a> {
         let written = repository.run(&all).expect(0);
         assert_eq!(shown.stdout, written.stdout, "--diff shows what is written");
         let phases = repository.read_phase(self.life.at, self.life.workload);
-        let name = if name.is_empty() { phases.join("-or-") } else { name.to_owned() };
+        let name = if name.is_empty() {
+            phases.join("-or-")
+        } else {
+            name.to_owned()
+        };
         if name != "init" {
             assert_eq!(phases, [name.clone()], "the phase after {args:?}");
         }
@@ -209,8 +224,9 @@ impl<'a> Journal<'a> {
     /// No expected diff is left over.
     fn finish(self) {
         let found = std::fs::read_dir(self.folder()).expect("a folder");
-        let mut found: Vec<String> =
-            found.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        let mut found: Vec<String> = found
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+            .collect();
         found.sort();
         assert_eq!(found, self.seen);
     }
@@ -221,7 +237,11 @@ fn assert_same_tree(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<Strin
     let names = |tree: &BTreeMap<String, Vec<u8>>| tree.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(found), names(expected));
     for (name, bytes) in expected {
-        assert_eq!(String::from_utf8_lossy(&found[name]), String::from_utf8_lossy(bytes), "{name}");
+        assert_eq!(
+            String::from_utf8_lossy(&found[name]),
+            String::from_utf8_lossy(bytes),
+            "{name}"
+        );
         assert_eq!(&found[name], bytes, "{name}");
     }
 }

@@ -8,48 +8,58 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// The folder of the fixtures.
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
 /// Whether expected files are written instead of compared.
-pub fn is_update() -> bool {
+pub(crate) fn is_update() -> bool {
     std::env::var_os("UPDATE").is_some()
 }
 
 /// What a command printed and how it ended.
 #[must_use]
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
     /// Expects an exit code; shows everything that was printed otherwise.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     /// Expects a text on standard error.
     #[track_caller]
-    pub fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "no {text:?} in stderr:\n{}", self.stderr);
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(
+            self.stderr.contains(text),
+            "no {text:?} in stderr:\n{}",
+            self.stderr
+        );
         self
     }
 }
 
 /// A repository in a folder of its own.
-pub struct Repository {
+pub(crate) struct Repository {
     folder: TempDir,
 }
 
 impl Repository {
     /// A copy of a fixture, committed.
-    pub fn of(fixture: &str) -> Self {
+    pub(crate) fn of(fixture: &str) -> Self {
         let repository = Self::without_git(fixture);
         repository.git(&["init", "--quiet", "--initial-branch=main"]);
         repository.commit("start");
@@ -57,58 +67,68 @@ impl Repository {
     }
 
     /// A copy of a fixture that is under no version control.
-    pub fn without_git(fixture: &str) -> Self {
-        let repository = Self { folder: TempDir::new().expect("a temporary folder") };
+    pub(crate) fn without_git(fixture: &str) -> Self {
+        let repository = Self {
+            folder: TempDir::new().expect("a temporary folder"),
+        };
         std::fs::create_dir(repository.path()).expect("a new folder");
         copy(&fixtures().join(fixture).join("repo"), &repository.path());
         repository
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("repo")
     }
 
     /// Runs tidegate in the repository.
-    pub fn run(&self, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
         let mut command = self.command(env!("CARGO_BIN_EXE_tidegate"));
         let output = command.args(args).output().expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
-        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Ended {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 
     /// Runs git and gives what it printed.
     #[track_caller]
-    pub fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         let output = self.command("git").args(args).output().expect("git runs");
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Commits everything.
-    pub fn commit(&self, message: &str) {
+    pub(crate) fn commit(&self, message: &str) {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
     }
 
     /// The present change of the whole tree, as git says it.
-    pub fn diff(&self) -> String {
+    pub(crate) fn diff(&self) -> String {
         self.git(&["add", "--all"]);
         self.git(&["diff", "--cached", "--no-renames", "--unified=2"])
     }
 
     /// Every file but git's own, by its path.
-    pub fn tree(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn tree(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
         read(&self.path(), "", &mut files);
         files
     }
 
-    pub fn read(&self, file: &str) -> String {
+    pub(crate) fn read(&self, file: &str) -> String {
         let path = self.path().join(file);
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    pub fn write(&self, file: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, file: &str, text: impl AsRef<[u8]>) {
         let path = self.path().join(file);
         std::fs::create_dir_all(path.parent().expect("below the root")).expect("a folder");
         std::fs::write(path, text).expect("a file");
@@ -116,7 +136,7 @@ impl Repository {
 
     /// Edits a file; the text must be there.
     #[track_caller]
-    pub fn replace(&self, file: &str, from: &str, to: &str) {
+    pub(crate) fn replace(&self, file: &str, from: &str, to: &str) {
         let text = self.read(file);
         assert!(text.contains(from), "no {from:?} in {file}:\n{text}");
         self.write(file, text.replace(from, to));
@@ -124,7 +144,10 @@ impl Repository {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(self.path()).env_clear().env("HOME", self.folder.path());
+        command
+            .current_dir(self.path())
+            .env_clear()
+            .env("HOME", self.folder.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         let identity = [
             ("GIT_AUTHOR_NAME", "author"),
@@ -161,7 +184,10 @@ fn read(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
                 read(&entry.path(), &format!("{prefix}{name}/"), files);
             }
         } else {
-            files.insert(format!("{prefix}{name}"), std::fs::read(entry.path()).expect("a file"));
+            files.insert(
+                format!("{prefix}{name}"),
+                std::fs::read(entry.path()).expect("a file"),
+            );
         }
     }
 }

@@ -8,16 +8,67 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("adopt", &["model", "provider", "schema"]),
     ("change", &["repo"]),
     ("diagnostic", &["repo"]),
-    ("layout", &["change", "diagnostic", "manifest", "model", "provider", "render", "repo", "schema"]),
+    (
+        "layout",
+        &[
+            "change",
+            "diagnostic",
+            "manifest",
+            "model",
+            "provider",
+            "render",
+            "repo",
+            "schema",
+        ],
+    ),
     ("manifest", &["diagnostic"]),
     ("model", &["diagnostic", "manifest", "provider", "repo"]),
     ("phase", &["model", "provider"]),
-    ("plan", &["change", "diagnostic", "manifest", "model", "phase", "repo", "start", "transition"]),
+    (
+        "plan",
+        &[
+            "change",
+            "diagnostic",
+            "manifest",
+            "model",
+            "phase",
+            "repo",
+            "start",
+            "transition",
+        ],
+    ),
     ("provider", &["diagnostic", "manifest", "model", "render"]),
     ("render", &["diagnostic", "manifest", "model", "repo"]),
     ("schema", &["diagnostic", "model", "provider", "repo"]),
-    ("start", &["change", "diagnostic", "layout", "manifest", "model", "phase", "plan", "provider", "schema", "transition"]),
-    ("transition", &["adopt", "change", "diagnostic", "layout", "model", "phase", "provider", "repo", "schema"]),
+    (
+        "start",
+        &[
+            "change",
+            "diagnostic",
+            "layout",
+            "manifest",
+            "model",
+            "phase",
+            "plan",
+            "provider",
+            "schema",
+            "transition",
+        ],
+    ),
+    (
+        "transition",
+        &[
+            "adopt",
+            "change",
+            "diagnostic",
+            "layout",
+            "model",
+            "phase",
+            "provider",
+            "repo",
+            "schema",
+        ],
+    ),
 ];
 
 fn root() -> &'static Path {
@@ -29,14 +80,27 @@ fn modules_use_each_other_in_one_direction() {
     let allowed: BTreeMap<&str, &[&str]> = MAY_USE.iter().copied().collect();
     let mut wrong = Vec::new();
     for file in rust_files(&root().join("crates/core/src")) {
-        let below = file.strip_prefix(root().join("crates/core/src")).expect("below").to_path_buf();
-        let room = below.iter().next().expect("a name").to_string_lossy().trim_end_matches(".rs").to_owned();
+        let below = file
+            .strip_prefix(root().join("crates/core/src"))
+            .expect("below")
+            .to_path_buf();
+        let room = below
+            .iter()
+            .next()
+            .expect("a name")
+            .to_string_lossy()
+            .trim_end_matches(".rs")
+            .to_owned();
         if room == "lib" {
             continue;
         }
         let text = std::fs::read_to_string(&file).expect("a file");
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for used in code.split("crate::").skip(1).map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()) {
+        for used in code.split("crate::").skip(1).map(|rest| {
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next()
+                .unwrap_or_default()
+        }) {
             let may = allowed.get(room.as_str()).copied().unwrap_or_default();
             if !used.is_empty() && used != room && !may.contains(&used) {
                 wrong.push(format!("{} uses crate::{used}", below.display()));
@@ -50,12 +114,22 @@ fn modules_use_each_other_in_one_direction() {
 
 #[test]
 fn the_engines_know_nothing_of_releases_or_of_each_other() {
-    for (name, forbidden) in [("yaml", ["tidegate_patch", "tidegate_core"]), ("patch", ["tidegate_yaml", "tidegate_core"])] {
+    for (name, forbidden) in [
+        ("yaml", ["tidegate_patch", "tidegate_core"]),
+        ("patch", ["tidegate_yaml", "tidegate_core"]),
+    ] {
         for file in rust_files(&root().join("crates").join(name).join("src")) {
             let text = std::fs::read_to_string(&file).expect("a file");
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-            assert!(!forbidden.iter().any(|word| code.contains(word)), "{}", file.display());
+            let code: String = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .collect();
+            assert!(
+                !forbidden.iter().any(|word| code.contains(word)),
+                "{}",
+                file.display()
+            );
         }
     }
 }
@@ -65,7 +139,10 @@ fn every_test_file_is_declared() {
     let main = std::fs::read_to_string(root().join("tests/cli/main.rs")).expect("a file");
     for file in rust_files(&root().join("tests/cli")) {
         let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
-        assert!(name == "main" || main.contains(&format!("mod {name};")), "{name} is not declared");
+        assert!(
+            name == "main" || main.contains(&format!("mod {name};")),
+            "{name} is not declared"
+        );
     }
 }
 

@@ -9,11 +9,20 @@ use crate::report;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &AbortArgs) -> Result<Outcome, Stop> {
-    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "abort")? else { return Ok(no_release()) };
+    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "abort")? else {
+        return Ok(no_release());
+    };
     let application = &chosen.checkout.application;
     let Some(transition) = transition::abort(&chosen.checkout, chosen.release())? else {
         report::message("nothing of the release is left: nothing to do\n");
         return Ok(Outcome::Fine);
     };
-    finish(workspace, &chosen.folder, &application.name, &transition, &args.write, Guard::LastTransition)
+    finish(
+        workspace,
+        &chosen.folder,
+        &application.name,
+        &transition,
+        &args.write,
+        Guard::LastTransition,
+    )
 }

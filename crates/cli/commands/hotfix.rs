@@ -10,11 +10,20 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &HotfixArgs) -> Result<Outcome, Stop> {
     let command = format!("hotfix --stable-tag {}", args.stable_tag);
-    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), &command)? else { return Ok(no_release()) };
+    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), &command)? else {
+        return Ok(no_release());
+    };
     let application = &chosen.checkout.application;
     let Some(transition) = transition::hotfix(&chosen.checkout, chosen.release(), &args.stable_tag)? else {
         report::message("the stable version is pinned to it already: nothing to do\n");
         return Ok(Outcome::Fine);
     };
-    finish(workspace, &chosen.folder, &application.name, &transition, &args.write, Guard::Overwritten)
+    finish(
+        workspace,
+        &chosen.folder,
+        &application.name,
+        &transition,
+        &args.write,
+        Guard::Overwritten,
+    )
 }

@@ -13,8 +13,16 @@ pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Sto
     let folders = workspace.application_folders()?;
     let [folder] = folders.as_slice() else {
         let names: Vec<&str> = folders.iter().map(|folder| folder.as_str()).collect();
-        let several = Diagnostic::error(Code::AmbiguousRelease, format!("several applications are here: {}", names.join(", ")));
-        return Err(several.hint(format!("go to one: {}", workspace.command_in(&folders[0], "init"))).into());
+        let several = Diagnostic::error(
+            Code::AmbiguousRelease,
+            format!("several applications are here: {}", names.join(", ")),
+        );
+        return Err(several
+            .hint(format!(
+                "go to one: {}",
+                workspace.command_in(&folders[0], "init")
+            ))
+            .into());
     };
     let checkout = workspace.load(folder)?;
     let request = StartRequest {
@@ -27,9 +35,14 @@ pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Sto
     let started = start::start(&checkout, &request)?;
     report::message(&report::start::assumptions(&started));
     match &started.transition {
-        Some(transition) => {
-            finish(workspace, folder, &checkout.application.name, transition, &args.write, Guard::Overwritten)
-        }
+        Some(transition) => finish(
+            workspace,
+            folder,
+            &checkout.application.name,
+            transition,
+            &args.write,
+            Guard::Overwritten,
+        ),
         None => Ok(Outcome::Fine),
     }
 }

@@ -113,7 +113,10 @@ impl From<GitError> for Stop {
 impl From<WriteError> for Stop {
     fn from(error: WriteError) -> Self {
         match error.is_about_files() {
-            true => Self::Refused(vec![Diagnostic::error(Code::OutsideRepository, error.to_string())]),
+            true => Self::Refused(vec![Diagnostic::error(
+                Code::OutsideRepository,
+                error.to_string(),
+            )]),
             false => Self::Failed(error.into()),
         }
     }
@@ -145,39 +148,68 @@ impl Chosen<'_> {
 /// The release that a command means; `None` where there is none at all.
 ///
 /// Errors: several fit.
-pub(crate) fn choose<'a>(workspace: &'a Workspace, workload: Option<&str>, command: &str) -> Result<Option<Chosen<'a>>, Stop> {
+pub(crate) fn choose<'a>(
+    workspace: &'a Workspace,
+    workload: Option<&str>,
+    command: &str,
+) -> Result<Option<Chosen<'a>>, Stop> {
     let mut found = Vec::new();
     let mut known: Vec<String> = Vec::new();
     for folder in workspace.application_folders()? {
         let checkout = workspace.load(&folder)?;
         let releases = checkout.application.releases.iter().enumerate();
         let fits = |release: &Release| workload.is_none_or(|workload| release.workload == workload);
-        let fitting: Vec<usize> = releases.filter(|(_, release)| fits(release)).map(|(index, _)| index).collect();
+        let fitting: Vec<usize> = releases
+            .filter(|(_, release)| fits(release))
+            .map(|(index, _)| index)
+            .collect();
         known.extend(checkout.application.workloads.keys().cloned());
         match fitting.as_slice() {
             [] => {}
-            [release] => found.push(Chosen { release: *release, folder, checkout }),
+            [release] => found.push(Chosen {
+                release: *release,
+                folder,
+                checkout,
+            }),
             [..] => {
-                let names: Vec<String> =
-                    fitting.iter().map(|index| checkout.application.releases[*index].workload.clone()).collect();
-                let message = format!("{} has several releases: {}", checkout.application.name, names.join(", "));
+                let names: Vec<String> = fitting
+                    .iter()
+                    .map(|index| checkout.application.releases[*index].workload.clone())
+                    .collect();
+                let message = format!(
+                    "{} has several releases: {}",
+                    checkout.application.name,
+                    names.join(", ")
+                );
                 let several = Diagnostic::error(Code::AmbiguousRelease, message);
                 let hint = format!("{command} --workload {}", names[0]);
-                return Err(several.hint(format!("name one: {}", workspace.command_in(&folder, &hint))).into());
+                return Err(several
+                    .hint(format!("name one: {}", workspace.command_in(&folder, &hint)))
+                    .into());
             }
         }
     }
     if found.len() > 1 {
-        let names: Vec<&str> = found.iter().map(|chosen| chosen.checkout.application.name.as_str()).collect();
+        let names: Vec<&str> = found
+            .iter()
+            .map(|chosen| chosen.checkout.application.name.as_str())
+            .collect();
         let message = format!("several applications here have a release: {}", names.join(", "));
         let several = Diagnostic::error(Code::AmbiguousRelease, message);
-        return Err(several.hint(format!("go to one: {}", workspace.command_in(&found[0].folder, command))).into());
+        return Err(several
+            .hint(format!(
+                "go to one: {}",
+                workspace.command_in(&found[0].folder, command)
+            ))
+            .into());
     }
     if let (true, Some(workload)) = (found.is_empty(), workload) {
         if !known.iter().any(|known| known == workload) {
             let missing = Diagnostic::error(Code::UnknownName, format!("there is no workload `{workload}`"));
             let known = known.iter().map(String::as_str).collect::<Vec<_>>();
-            return Err(tidegate_core::schema::release::known_names(missing, workload, known.into_iter()).into());
+            return Err(
+                tidegate_core::schema::release::known_names(missing, workload, known.into_iter()).into(),
+            );
         }
     }
     Ok(found.pop())

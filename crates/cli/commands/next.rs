@@ -13,15 +13,28 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &NextArgs) -> Result<Outcome, Stop> {
     let to = args.to.as_deref().map(parse_phase).transpose()?;
-    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "next")? else { return Ok(no_release()) };
-    let request = NextRequest { environment: args.env.clone(), to };
+    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "next")? else {
+        return Ok(no_release());
+    };
+    let request = NextRequest {
+        environment: args.env.clone(),
+        to,
+    };
     let application = &chosen.checkout.application;
     match transition::next(&chosen.checkout, chosen.release(), &request)? {
-        Some(transition) => {
-            finish(workspace, &chosen.folder, &application.name, &transition, &args.write, Guard::LastTransition)
-        }
+        Some(transition) => finish(
+            workspace,
+            &chosen.folder,
+            &application.name,
+            &transition,
+            &args.write,
+            Guard::LastTransition,
+        ),
         None => {
-            report::message(&report::transition::nothing_to_do(&chosen.checkout, chosen.release()));
+            report::message(&report::transition::nothing_to_do(
+                &chosen.checkout,
+                chosen.release(),
+            ));
             Ok(Outcome::Fine)
         }
     }

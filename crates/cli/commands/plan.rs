@@ -9,7 +9,9 @@ use crate::report::{self, plan};
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &PlanArgs) -> Result<Outcome, Stop> {
-    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "plan")? else { return Ok(no_release()) };
+    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "plan")? else {
+        return Ok(no_release());
+    };
     let release = chosen.release();
     let steps = remaining(&chosen.checkout, &ChangeSet::default(), &release.workload)?;
     show(Some(workspace), &chosen.checkout.application.notices);

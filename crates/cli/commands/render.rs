@@ -17,9 +17,17 @@ pub(crate) fn run(workspace: &Workspace, args: &RenderArgs) -> Result<Outcome, S
     let folders = workspace.application_folders()?;
     let [folder] = folders.as_slice() else {
         let names: Vec<&str> = folders.iter().map(|folder| folder.as_str()).collect();
-        let several = Diagnostic::error(Code::AmbiguousRelease, format!("several applications are here: {}", names.join(", ")));
+        let several = Diagnostic::error(
+            Code::AmbiguousRelease,
+            format!("several applications are here: {}", names.join(", ")),
+        );
         let command = format!("render --env {}", args.env);
-        return Err(several.hint(format!("go to one: {}", workspace.command_in(&folders[0], &command))).into());
+        return Err(several
+            .hint(format!(
+                "go to one: {}",
+                workspace.command_in(&folders[0], &command)
+            ))
+            .into());
     };
     let checkout = workspace.load(folder)?;
     let application = &checkout.application;
@@ -27,7 +35,9 @@ pub(crate) fn run(workspace: &Workspace, args: &RenderArgs) -> Result<Outcome, S
     show(Some(workspace), &application.notices);
     let rendered = &application.environments[&args.env].rendered;
     match &args.output_dir {
-        None => report::product(&tidegate_yaml::print_stream(rendered.iter().map(|manifest| &manifest.value)))?,
+        None => report::product(&tidegate_yaml::print_stream(
+            rendered.iter().map(|manifest| &manifest.value),
+        ))?,
         Some(folder) => write_files(application, rendered, folder)?,
     }
     Ok(Outcome::Fine)
@@ -35,16 +45,29 @@ pub(crate) fn run(workspace: &Workspace, args: &RenderArgs) -> Result<Outcome, S
 
 /// One file per object, named after its kind and name.
 fn write_files(application: &Application, rendered: &ManifestSet, folder: &Path) -> Result<(), Stop> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let mut names = std::collections::BTreeSet::new();
     for manifest in rendered.iter() {
-        let namespace = manifest.object.namespace.as_deref().filter(|namespace| *namespace != application.namespace);
-        let prefix = namespace.map(|namespace| format!("{namespace}_")).unwrap_or_default();
-        let name = format!("{prefix}{}_{}.yaml", manifest.object.kind.to_lowercase(), manifest.object.name);
+        let namespace = manifest
+            .object
+            .namespace
+            .as_deref()
+            .filter(|namespace| *namespace != application.namespace);
+        let prefix = namespace
+            .map(|namespace| format!("{namespace}_"))
+            .unwrap_or_default();
+        let name = format!(
+            "{prefix}{}_{}.yaml",
+            manifest.object.kind.to_lowercase(),
+            manifest.object.name
+        );
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if !name.chars().all(is_plain) || !names.insert(name.clone()) {
             let message = format!("{} has no name that can be a file's", manifest.object);
-            return Err(Diagnostic::error(Code::InvalidName, message).at(manifest.origin.clone()).into());
+            return Err(Diagnostic::error(Code::InvalidName, message)
+                .at(manifest.origin.clone())
+                .into());
         }
         let path = folder.join(&name);
         let text = tidegate_yaml::print(&manifest.value);

@@ -9,12 +9,26 @@ use crate::report;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &RollbackArgs) -> Result<Outcome, Stop> {
-    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "rollback")? else { return Ok(no_release()) };
+    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "rollback")? else {
+        return Ok(no_release());
+    };
     let application = &chosen.checkout.application;
-    let Some(transition) = transition::rollback(&chosen.checkout, chosen.release(), args.env.as_deref())? else {
+    let Some(transition) = transition::rollback(&chosen.checkout, chosen.release(), args.env.as_deref())?
+    else {
         report::message("the stable version has all requests already: nothing to do\n");
         return Ok(Outcome::Fine);
     };
-    report::message(&report::transition::live(application, chosen.release(), &transition));
-    finish(workspace, &chosen.folder, &application.name, &transition, &args.write, Guard::Overwritten)
+    report::message(&report::transition::live(
+        application,
+        chosen.release(),
+        &transition,
+    ));
+    finish(
+        workspace,
+        &chosen.folder,
+        &application.name,
+        &transition,
+        &args.write,
+        Guard::Overwritten,
+    )
 }

@@ -11,15 +11,35 @@ use crate::report;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &ShiftArgs) -> Result<Outcome, Stop> {
-    let weight = Weight::new(args.to)
-        .ok_or_else(|| Diagnostic::error(Code::InvalidValue, format!("{} is not a share in percent", args.to)))?;
+    let weight = Weight::new(args.to).ok_or_else(|| {
+        Diagnostic::error(
+            Code::InvalidValue,
+            format!("{} is not a share in percent", args.to),
+        )
+    })?;
     let command = format!("shift --env {} --to {}", args.env, args.to);
-    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), &command)? else { return Ok(no_release()) };
+    let Some(chosen) = choose(workspace, args.release.workload.as_deref(), &command)? else {
+        return Ok(no_release());
+    };
     let application = &chosen.checkout.application;
     let Some(transition) = transition::shift(&chosen.checkout, chosen.release(), &args.env, weight)? else {
-        report::message(&format!("the canary has {weight} percent in {} already: nothing to do\n", args.env));
+        report::message(&format!(
+            "the canary has {weight} percent in {} already: nothing to do\n",
+            args.env
+        ));
         return Ok(Outcome::Fine);
     };
-    report::message(&report::transition::live(application, chosen.release(), &transition));
-    finish(workspace, &chosen.folder, &application.name, &transition, &args.write, Guard::Overwritten)
+    report::message(&report::transition::live(
+        application,
+        chosen.release(),
+        &transition,
+    ));
+    finish(
+        workspace,
+        &chosen.folder,
+        &application.name,
+        &transition,
+        &args.write,
+        Guard::Overwritten,
+    )
 }

@@ -12,7 +12,9 @@ use crate::{disk, report::status::Standpoint};
 
 pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, Stop> {
     if let Some(journal) = disk::pending(workspace.root(), workspace.git_dir())? {
-        report::message(&format!("a write was interrupted ({journal}); the next command that writes finishes it\n"));
+        report::message(&format!(
+            "a write was interrupted ({journal}); the next command that writes finishes it\n"
+        ));
     }
     let mut checkouts: Vec<Checkout<'_>> = Vec::new();
     for folder in workspace.application_folders()? {
@@ -33,18 +35,38 @@ pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, S
         .map(|(checkout, release, standing)| {
             let application = &checkout.application;
             let only = application.releases.len() == 1;
-            let command = if only { "next".to_owned() } else { format!("next --workload {}", release.workload) };
-            Standpoint { application, release, standing, next: workspace.command_in(&application.at, &command) }
+            let command = if only {
+                "next".to_owned()
+            } else {
+                format!("next --workload {}", release.workload)
+            };
+            Standpoint {
+                application,
+                release,
+                standing,
+                next: workspace.command_in(&application.at, &command),
+            }
         })
         .collect();
     match args.format {
         StatusFormat::Json => report::product(&status::json(&standpoints).map_err(anyhow::Error::from)?)?,
         StatusFormat::Text => {
             let width = report::terminal_width();
-            report::product(&standpoints.iter().map(|standpoint| status::text(standpoint, width)).collect::<String>())?;
-            for checkout in checkouts.iter().filter(|checkout| checkout.application.releases.is_empty()) {
+            report::product(
+                &standpoints
+                    .iter()
+                    .map(|standpoint| status::text(standpoint, width))
+                    .collect::<String>(),
+            )?;
+            for checkout in checkouts
+                .iter()
+                .filter(|checkout| checkout.application.releases.is_empty())
+            {
                 let name = report::escape(&checkout.application.name).into_owned();
-                report::product(&format!("{name}: no release (`{}` starts one)\n", workspace.command_in(&checkout.application.at, "init")))?;
+                report::product(&format!(
+                    "{name}: no release (`{}` starts one)\n",
+                    workspace.command_in(&checkout.application.at, "init")
+                ))?;
             }
         }
     }
@@ -55,7 +77,10 @@ pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, S
                 Position::Disagree(phases) => Some(disagree(standing, phases)),
                 _ => None,
             };
-            standing.drift(&checkout.application, release).into_iter().chain(far_apart)
+            standing
+                .drift(&checkout.application, release)
+                .into_iter()
+                .chain(far_apart)
         })
         .collect();
     show(Some(workspace), &problems);

@@ -1,5 +1,7 @@
 //! How a transition leaves the program: shown, compared, written or committed.
 
+use std::io::IsTerminal;
+
 use tidegate_core::change::ChangeSet;
 use tidegate_core::diagnostic::{Code, Diagnostic, Location};
 use tidegate_core::repo::RepoPath;
@@ -38,12 +40,19 @@ pub(super) fn finish(
         }
         WriteMode::Check => {
             report::message(&transition::out_of_date(application, transition));
-            return Ok(if change.is_empty() { Outcome::Fine } else { Outcome::Refused });
+            return Ok(if change.is_empty() {
+                Outcome::Fine
+            } else {
+                Outcome::Refused
+            });
         }
         WriteMode::Write | WriteMode::Commit => {}
     }
     if args.mode() == WriteMode::Commit && workspace.git().is_none() {
-        let problem = Diagnostic::error(Code::Uncommitted, "this is no git repository, so there is nothing to commit to");
+        let problem = Diagnostic::error(
+            Code::Uncommitted,
+            "this is no git repository, so there is nothing to commit to",
+        );
         return Err(problem.hint("run it without --commit").into());
     }
     if !args.allow_dirty {
@@ -63,40 +72,61 @@ pub(super) fn finish(
     Ok(Outcome::Fine)
 }
 
-/// The diff: coloured for a person, byte for byte what `git apply` takes for a pipe.
+/// The diff: for a person on a terminal, byte for byte what `git apply` takes everywhere else.
 fn shown(change: &ChangeSet) -> String {
-    match report::Color::of(&std::io::stdout()) {
-        report::Color::Always => diff::render(change, report::Color::Always),
-        report::Color::Never => diff::patch(change),
+    match std::io::stdout().is_terminal() {
+        true => diff::render(change, report::Color::of(&std::io::stdout())),
+        false => diff::patch(change),
     }
 }
 
-fn refuse_uncommitted(workspace: &Workspace, folder: &RepoPath, change: &ChangeSet, guard: Guard) -> Result<(), Stop> {
+fn refuse_uncommitted(
+    workspace: &Workspace,
+    folder: &RepoPath,
+    change: &ChangeSet,
+    guard: Guard,
+) -> Result<(), Stop> {
     let Some(git) = workspace.git() else { return Ok(()) };
-    let mut paths: Vec<RepoPath> = change.iter().filter(|change| change.before.is_some()).map(|change| change.path.clone()).collect();
+    let mut paths: Vec<RepoPath> = change
+        .iter()
+        .filter(|change| change.before.is_some())
+        .map(|change| change.path.clone())
+        .collect();
     if guard == Guard::LastTransition {
         paths.push(folder.join("gap"));
     }
     if paths.is_empty() {
         return Ok(());
     }
-    let is_new = |path: &RepoPath| change.iter().any(|change| change.path == *path && change.before.is_none());
+    let is_new = |path: &RepoPath| {
+        change
+            .iter()
+            .any(|change| change.path == *path && change.before.is_none())
+    };
     // A release file changes nothing that is rendered: it and the first transition may be one commit.
     let is_release_file = |path: &RepoPath| path.file_name() == tidegate_core::schema::release::FILE_NAME;
     let uncommitted = git.uncommitted(&paths)?.into_iter();
-    let uncommitted: Vec<RepoPath> = uncommitted.filter(|path| !is_new(path) && !is_release_file(path)).collect();
+    let uncommitted: Vec<RepoPath> = uncommitted
+        .filter(|path| !is_new(path) && !is_release_file(path))
+        .collect();
     if uncommitted.is_empty() {
         return Ok(());
     }
     let message = match guard {
-        Guard::LastTransition => "files of the application are not committed, so two transitions would melt into one commit",
+        Guard::LastTransition => {
+            "files of the application are not committed, so two transitions would melt into one commit"
+        }
         Guard::Overwritten => "files that would be overwritten have uncommitted changes",
     };
-    let problem = uncommitted.iter().fold(Diagnostic::error(Code::Uncommitted, message), |problem, path| {
-        match problem.location {
-            None => problem.at(Location::file(path)),
-            Some(_) => problem.related(Location::file(path), "not committed either"),
-        }
-    });
-    Err(problem.hint("commit them first (`--commit` does it next time), or go on with --allow-dirty").into())
+    let problem =
+        uncommitted.iter().fold(
+            Diagnostic::error(Code::Uncommitted, message),
+            |problem, path| match problem.location {
+                None => problem.at(Location::file(path)),
+                Some(_) => problem.related(Location::file(path), "not committed either"),
+            },
+        );
+    Err(problem
+        .hint("commit them first (`--commit` does it next time), or go on with --allow-dirty")
+        .into())
 }

@@ -11,20 +11,36 @@ use super::transition::{about, name, shares, traffic};
 /// The plan for a person at a terminal.
 pub(crate) fn text(application: &str, workload: &str, steps: &[Step]) -> String {
     let title = format!("{}/{}", escape(application), escape(workload));
-    let mut text = format!("{title}: {} transitions, one commit each; shares are stable/canary\n", steps.len());
+    let mut text = format!(
+        "{title}: {} transitions, one commit each; shares are stable/canary\n",
+        steps.len()
+    );
     for (index, step) in steps.iter().enumerate() {
         let transition = &step.transition;
-        text.push_str(&format!("\n{}. {}: {}\n", index + 1, name(transition), about(transition)));
+        text.push_str(&format!(
+            "\n{}. {}: {}\n",
+            index + 1,
+            name(transition),
+            about(transition)
+        ));
         for line in traffic(transition) {
             text.push_str(&format!("     {line}\n"));
         }
         text.push_str("   files\n");
         for change in transition.change.iter() {
-            text.push_str(&format!("     {} {}\n", verb(change), escape(change.path.as_str())));
+            text.push_str(&format!(
+                "     {} {}\n",
+                verb(change),
+                escape(change.path.as_str())
+            ));
         }
         text.push_str("   before merging\n");
         for precondition in &step.preconditions {
-            text.push_str(&format!("     - {}\n         {}\n", escape(&precondition.what), escape(&precondition.command)));
+            text.push_str(&format!(
+                "     - {}\n         {}\n",
+                escape(&precondition.what),
+                escape(&precondition.command)
+            ));
         }
         text.push_str(&format!("   undo\n     {}\n", step.undo));
     }
@@ -34,7 +50,10 @@ pub(crate) fn text(application: &str, workload: &str, steps: &[Step]) -> String 
 /// The plan as a person would paste it into a pull request: the next transition open, the rest folded.
 pub(crate) fn markdown(application: &str, workload: &str, steps: &[Step]) -> String {
     let mut text = format!("## Canary `{}/{}`\n\n", code(application), code(workload));
-    text.push_str(&format!("{} transitions to a tidy repository, one commit each. Shares are stable/canary.\n", steps.len()));
+    text.push_str(&format!(
+        "{} transitions to a tidy repository, one commit each. Shares are stable/canary.\n",
+        steps.len()
+    ));
     for (index, step) in steps.iter().enumerate() {
         let transition = &step.transition;
         let heading = format!("{}. {}: {}", index + 1, name(transition), about(transition));
@@ -44,16 +63,33 @@ pub(crate) fn markdown(application: &str, workload: &str, steps: &[Step]) -> Str
         }
         text.push_str("| environment | before | after |\n| --- | --- | --- |\n");
         for (environment, after) in &transition.after {
-            let before = transition.before.get(environment).copied().unwrap_or(Routes::Plain);
-            text.push_str(&format!("| {} | {} | {} |\n", code(environment), shares(before), shares(*after)));
+            let before = transition
+                .before
+                .get(environment)
+                .copied()
+                .unwrap_or(Routes::Plain);
+            text.push_str(&format!(
+                "| {} | {} | {} |\n",
+                code(environment),
+                shares(before),
+                shares(*after)
+            ));
         }
         text.push('\n');
         for change in transition.change.iter() {
-            text.push_str(&format!("- {} `{}`\n", verb(change).trim(), code(change.path.as_str())));
+            text.push_str(&format!(
+                "- {} `{}`\n",
+                verb(change).trim(),
+                code(change.path.as_str())
+            ));
         }
         text.push_str("\nBefore merging:\n\n");
         for precondition in &step.preconditions {
-            text.push_str(&format!("- [ ] {}\n      `{}`\n", code(&precondition.what), code(&precondition.command)));
+            text.push_str(&format!(
+                "- [ ] {}\n      `{}`\n",
+                code(&precondition.what),
+                code(&precondition.command)
+            ));
         }
         text.push_str(&format!("\nUndo: {}.\n", step.undo));
         if index > 0 {
@@ -120,7 +156,12 @@ struct Precondition<'a> {
 /// renamed, within v1.
 pub(crate) fn json(application: &str, workload: &str, steps: &[Step]) -> serde_json::Result<String> {
     let transitions = steps.iter().map(entry).collect();
-    let document = Document { schema: "tidegate.dev/plan/v1", application, workload, transitions };
+    let document = Document {
+        schema: "tidegate.dev/plan/v1",
+        application,
+        workload,
+        transitions,
+    };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
@@ -132,8 +173,14 @@ fn entry(step: &Step) -> Entry<'_> {
         canary_percent_before: percent(transition.before.get(name)),
         canary_percent_after: percent(Some(after)),
     });
-    let files = transition.change.iter().map(|change| File { path: change.path.as_str(), action: verb(change).trim() });
-    let preconditions = step.preconditions.iter().map(|one| Precondition { what: &one.what, command: &one.command });
+    let files = transition.change.iter().map(|change| File {
+        path: change.path.as_str(),
+        action: verb(change).trim(),
+    });
+    let preconditions = step.preconditions.iter().map(|one| Precondition {
+        what: &one.what,
+        command: &one.command,
+    });
     Entry {
         name: name(transition),
         about: about(transition),

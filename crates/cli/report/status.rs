@@ -18,12 +18,24 @@ pub(crate) struct Standpoint<'a> {
 
 /// One release for a person; `width` is the terminal's, without one there are no bars.
 pub(crate) fn text(standpoint: &Standpoint<'_>, width: Option<usize>) -> String {
-    let Standpoint { application, release, standing, next } = standpoint;
+    let Standpoint {
+        application,
+        release,
+        standing,
+        next,
+    } = standpoint;
     let title = format!("{}/{}", escape(&application.name), escape(&release.workload));
-    let by_hand = if release.origin.is_none() { ", made by hand" } else { "" };
+    let by_hand = if release.origin.is_none() {
+        ", made by hand"
+    } else {
+        ""
+    };
     let mut text = format!("{title}: {}{by_hand}\n", position(&standing.position));
-    let routes: Vec<(&str, Routes)> =
-        standing.environments.iter().map(|(name, observed)| (name.as_str(), observed.routes)).collect();
+    let routes: Vec<(&str, Routes)> = standing
+        .environments
+        .iter()
+        .map(|(name, observed)| (name.as_str(), observed.routes))
+        .collect();
     let inner = width.map(|width| width.saturating_sub(2));
     for line in bars::render(&routes, inner).lines() {
         text.push_str(&format!("  {line}\n"));
@@ -32,7 +44,11 @@ pub(crate) fn text(standpoint: &Standpoint<'_>, width: Option<usize>) -> String 
         text.push_str(&format!("  for {} is missing:\n", incomplete.phase));
         for missing in &incomplete.missing {
             let all = missing.environments.len() == standing.environments.len();
-            let place = if all { String::new() } else { format!(" ({})", escape(&missing.environments.join(", "))) };
+            let place = if all {
+                String::new()
+            } else {
+                format!(" ({})", escape(&missing.environments.join(", ")))
+            };
             text.push_str(&format!("    {}{place}\n", missing.what));
         }
     }
@@ -48,7 +64,10 @@ fn position(position: &Position) -> String {
         Position::Between(one, other) => format!("between {} and {}", one.phase, other.phase),
         Position::Unclear(_) => "in no phase, nor between two".to_owned(),
         Position::Disagree(phases) => {
-            let phases: Vec<String> = phases.iter().map(|(name, phase)| format!("{} in {phase}", escape(name))).collect();
+            let phases: Vec<String> = phases
+                .iter()
+                .map(|(name, phase)| format!("{} in {phase}", escape(name)))
+                .collect();
             format!("the environments disagree: {}", phases.join(", "))
         }
     }
@@ -62,13 +81,20 @@ fn ahead(position: &Position, next: &str) -> String {
         },
         Position::Between(_, other) => format!("complete {} (`{next}`)", other.phase),
         Position::Ambiguous(..) => {
-            format!("`{next} --to park` if the new code is not out yet, `{next} --to retire` if it serves everybody")
+            format!(
+                "`{next} --to park` if the new code is not out yet, `{next} --to retire` if it serves everybody"
+            )
         }
         Position::Unclear(nearest) => {
-            let commands: Vec<String> = nearest.iter().map(|incomplete| format!("`{next} --to {}`", incomplete.phase)).collect();
+            let commands: Vec<String> = nearest
+                .iter()
+                .map(|incomplete| format!("`{next} --to {}`", incomplete.phase))
+                .collect();
             commands.join(" or ")
         }
-        Position::Disagree(_) => "bring the environments together: revert the last commit that touched one only".to_owned(),
+        Position::Disagree(_) => {
+            "bring the environments together: revert the last commit that touched one only".to_owned()
+        }
     }
 }
 
@@ -138,17 +164,31 @@ struct Drift {
 /// is named), what is missing for a phase, and drift. Fields are added, never renamed, within v1.
 pub(crate) fn json(standpoints: &[Standpoint<'_>]) -> serde_json::Result<String> {
     let releases = standpoints.iter().map(entry).collect();
-    let document = Document { schema: "tidegate.dev/status/v1", releases };
+    let document = Document {
+        schema: "tidegate.dev/status/v1",
+        releases,
+    };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
 fn entry<'a>(standpoint: &'a Standpoint<'a>) -> Entry<'a> {
-    let Standpoint { application, release, standing, .. } = standpoint;
+    let Standpoint {
+        application,
+        release,
+        standing,
+        ..
+    } = standpoint;
     let (state, phases) = match &standing.position {
         Position::At(phase) => ("at", vec![phase.as_str()]),
         Position::Ambiguous(one, other) => ("ambiguous", vec![one.as_str(), other.as_str()]),
         Position::Between(one, other) => ("between", vec![one.phase.as_str(), other.phase.as_str()]),
-        Position::Unclear(nearest) => ("unclear", nearest.iter().map(|incomplete| incomplete.phase.as_str()).collect()),
+        Position::Unclear(nearest) => (
+            "unclear",
+            nearest
+                .iter()
+                .map(|incomplete| incomplete.phase.as_str())
+                .collect(),
+        ),
         Position::Disagree(phases) => ("disagree", phases.values().map(|phase| phase.as_str()).collect()),
     };
     let environment = |(name, observed): (&'a String, &tidegate_core::provider::Observed)| Environment {
@@ -161,18 +201,23 @@ fn entry<'a>(standpoint: &'a Standpoint<'a>) -> Entry<'a> {
         stable_percent: observed.routes.canary().map(|canary| canary.rest().percent()),
         canary_percent: observed.routes.canary().map(|canary| canary.percent()),
     };
-    let missing = incompletes(&standing.position).into_iter().flat_map(|incomplete| {
-        incomplete.missing.iter().map(|missing| Missing {
-            phase: incomplete.phase.as_str(),
-            what: missing.what,
-            environments: &missing.environments,
-        })
-    });
-    let drift = standing.drift(application, release).into_iter().map(|diagnostic| Drift {
-        code: diagnostic.code.as_str(),
-        file: diagnostic.location.map(|location| location.file.to_string()),
-        message: diagnostic.message,
-    });
+    let missing = incompletes(&standing.position)
+        .into_iter()
+        .flat_map(|incomplete| {
+            incomplete.missing.iter().map(|missing| Missing {
+                phase: incomplete.phase.as_str(),
+                what: missing.what,
+                environments: &missing.environments,
+            })
+        });
+    let drift = standing
+        .drift(application, release)
+        .into_iter()
+        .map(|diagnostic| Drift {
+            code: diagnostic.code.as_str(),
+            file: diagnostic.location.map(|location| location.file.to_string()),
+            message: diagnostic.message,
+        });
     Entry {
         application: &application.name,
         folder: application.at.as_str(),

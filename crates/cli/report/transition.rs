@@ -51,14 +51,21 @@ pub(crate) fn traffic(transition: &Transition) -> Vec<String> {
 
 /// What was written, for the person at the terminal.
 pub(crate) fn summary(application: &str, transition: &Transition) -> String {
-    let mut text = format!("{}/{}: {}\n", escape(application), escape(&transition.workload), name(transition));
+    let mut text = format!(
+        "{}/{}: {}\n",
+        escape(application),
+        escape(&transition.workload),
+        name(transition)
+    );
     if transition.purpose != Purpose::Start {
         for line in traffic(transition) {
             text.push_str(&format!("  {line}    (stable/canary)\n"));
         }
     }
     let next = match transition.purpose {
-        Purpose::Start => "commit this, then run `tidegate plan` to see what is ahead and `tidegate next` to begin",
+        Purpose::Start => {
+            "commit this, then run `tidegate plan` to see what is ahead and `tidegate next` to begin"
+        }
         _ => "commit this, let every environment run it, then look at `tidegate status`",
     };
     text.push_str(&format!("  next: {next}\n"));
@@ -67,9 +74,17 @@ pub(crate) fn summary(application: &str, transition: &Transition) -> String {
 
 /// What `--check` says.
 pub(crate) fn out_of_date(application: &str, transition: &Transition) -> String {
-    let files = transition.change.iter().map(|change| format!("  {}\n", escape(change.path.as_str())));
+    let files = transition
+        .change
+        .iter()
+        .map(|change| format!("  {}\n", escape(change.path.as_str())));
     let name = name(transition);
-    format!("{}/{}: {name} would write\n{}", escape(application), escape(&transition.workload), files.collect::<String>())
+    format!(
+        "{}/{}: {name} would write\n{}",
+        escape(application),
+        escape(&transition.workload),
+        files.collect::<String>()
+    )
 }
 
 /// The message of the one commit: phase, traffic before and after, undo.
@@ -77,11 +92,22 @@ pub(crate) fn commit_message(application: &str, transition: &Transition) -> Stri
     let subject = match &transition.purpose {
         Purpose::Enter(phase) => format!("canary {application}/{}: {phase}", transition.workload),
         Purpose::Weights => {
-            let shares: Vec<String> =
-                transition.after.iter().map(|(name, routes)| format!("{name} {}", shares(*routes))).collect();
-            format!("canary {application}/{}: {}", transition.workload, shares.join(", "))
+            let shares: Vec<String> = transition
+                .after
+                .iter()
+                .map(|(name, routes)| format!("{name} {}", shares(*routes)))
+                .collect();
+            format!(
+                "canary {application}/{}: {}",
+                transition.workload,
+                shares.join(", ")
+            )
         }
-        _ => format!("canary {application}/{}: {}", transition.workload, name(transition)),
+        _ => format!(
+            "canary {application}/{}: {}",
+            transition.workload,
+            name(transition)
+        ),
     };
     let mut message = format!("{subject}\n\n{}.\n\n", capitalise(about(transition)));
     if transition.purpose != Purpose::Start {
@@ -97,7 +123,10 @@ pub(crate) fn commit_message(application: &str, transition: &Transition) -> Stri
 
 /// The kubectl lines that do the same at once.
 pub(crate) fn live(application: &Application, release: &Release, transition: &Transition) -> String {
-    let changed = transition.after.iter().filter(|(name, after)| transition.before.get(*name) != Some(*after));
+    let changed = transition
+        .after
+        .iter()
+        .filter(|(name, after)| transition.before.get(*name) != Some(*after));
     let commands: Vec<String> = changed
         .filter_map(|(name, after)| {
             let command = live_command(application, release, name, *after)?;
@@ -108,19 +137,27 @@ pub(crate) fn live(application: &Application, release: &Release, transition: &Tr
         return String::new();
     }
     let text = commands.concat();
-    format!("when Git is too slow, this does the same at once; the commit must follow, or the next sync undoes it:\n{text}")
+    format!(
+        "when Git is too slow, this does the same at once; the commit must follow, or the next sync undoes it:\n{text}"
+    )
 }
 
 /// Why `next` has nothing to do.
 pub(crate) fn nothing_to_do(checkout: &Checkout<'_>, release: &Release) -> String {
     let standing = Standing::of(&checkout.application, release);
     match standing.position {
-        Position::At(phase) => format!("{} is in {phase} already: nothing to do\n", escape(&release.workload)),
+        Position::At(phase) => format!(
+            "{} is in {phase} already: nothing to do\n",
+            escape(&release.workload)
+        ),
         _ => format!("{} is there already: nothing to do\n", escape(&release.workload)),
     }
 }
 
 fn capitalise(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
+        .unwrap_or_default()
 }

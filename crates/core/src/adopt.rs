@@ -31,17 +31,25 @@ fn release(application: &Application, workload: &Workload) -> Option<Release> {
     let copy = application.workloads.values().find(is_copy);
     let image = copy.and_then(|copy| copy.image.clone());
     Some(Release {
-        copy: copy.map_or_else(|| Release::copy_name(&workload.key, copy_runs), |copy| copy.key.clone()),
+        copy: copy.map_or_else(
+            || Release::copy_name(&workload.key, copy_runs),
+            |copy| copy.key.clone(),
+        ),
         workload: workload.key.clone(),
         copy_runs,
         method: Method::Succession,
         provider: ProviderId::Istio,
-        stable: image.map_or_else(PinnedImage::default, |image| PinnedImage { repository: image.repository, tag: image.tag }),
+        stable: image.map_or_else(PinnedImage::default, |image| PinnedImage {
+            repository: image.repository,
+            tag: image.tag,
+        }),
         from_tag: None,
         from_weight: None,
-        steps: DEFAULT_STEPS.iter().filter_map(|step| Weight::new((*step).into())).collect(),
+        steps: DEFAULT_STEPS
+            .iter()
+            .filter_map(|step| Weight::new((*step).into()))
+            .collect(),
         environment_steps: indexmap::IndexMap::new(),
         origin: None,
     })
 }
-

@@ -24,7 +24,10 @@ pub struct ChangeSet {
 impl ChangeSet {
     /// The change set of these files; files that stay as they are are left out.
     pub fn new(changes: impl IntoIterator<Item = FileChange>) -> Self {
-        let mut changes: Vec<_> = changes.into_iter().filter(|change| change.before != change.after).collect();
+        let mut changes: Vec<_> = changes
+            .into_iter()
+            .filter(|change| change.before != change.after)
+            .collect();
         changes.sort_by(|a, b| a.path.cmp(&b.path));
         Self { changes }
     }
@@ -41,8 +44,11 @@ impl ChangeSet {
 
     /// The repository as it is once this is written.
     pub fn overlay<'a>(&self, below: &'a dyn Repo) -> Overlay<'a> {
-        let files: BTreeMap<_, _> =
-            self.changes.iter().map(|change| (change.path.clone(), change.after.clone())).collect();
+        let files: BTreeMap<_, _> = self
+            .changes
+            .iter()
+            .map(|change| (change.path.clone(), change.after.clone()))
+            .collect();
         Overlay::new(below, files)
     }
 }

@@ -130,17 +130,26 @@ pub struct Location {
 impl Location {
     /// The file as a whole.
     pub fn file(file: &RepoPath) -> Self {
-        Self { file: file.clone(), place: Place::File }
+        Self {
+            file: file.clone(),
+            place: Place::File,
+        }
     }
 
     /// A value by its path of keys and indices.
     pub fn value(file: &RepoPath, document: usize, path: &[&str]) -> Self {
-        Self { file: file.clone(), place: Place::Value(document, PointerBuf::from_tokens(path.iter().copied())) }
+        Self {
+            file: file.clone(),
+            place: Place::Value(document, PointerBuf::from_tokens(path.iter().copied())),
+        }
     }
 
     /// A key by its path of keys and indices.
     pub fn key(file: &RepoPath, document: usize, path: &[&str]) -> Self {
-        Self { file: file.clone(), place: Place::Key(document, PointerBuf::from_tokens(path.iter().copied())) }
+        Self {
+            file: file.clone(),
+            place: Place::Key(document, PointerBuf::from_tokens(path.iter().copied())),
+        }
     }
 
     /// The same document, at another place below this one.
@@ -188,8 +197,12 @@ impl Location {
         let mut pointer = pointer.clone();
         loop {
             let span = match is_key {
-                true => document.key_span(&pointer).or_else(|| document.value_span(&pointer)),
-                false => document.value_span(&pointer).or_else(|| document.key_span(&pointer)),
+                true => document
+                    .key_span(&pointer)
+                    .or_else(|| document.value_span(&pointer)),
+                false => document
+                    .value_span(&pointer)
+                    .or_else(|| document.key_span(&pointer)),
             };
             if span.is_some() || pointer.is_root() {
                 return span;
@@ -218,7 +231,14 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
-        Self { code, severity, message: message.into(), location: None, related: Vec::new(), hints: Vec::new() }
+        Self {
+            code,
+            severity,
+            message: message.into(),
+            location: None,
+            related: Vec::new(),
+            hints: Vec::new(),
+        }
     }
 
     /// Something wrong or unsafe.
@@ -286,22 +306,41 @@ impl From<ReadError> for Failure {
         let unreadable = |message: String| Diagnostic::error(Code::Unreadable, message);
         match &error {
             ReadError::Io { .. } => Self::Read(error),
-            ReadError::NotUtf8 { path, line, column, looks_like } => {
+            ReadError::NotUtf8 {
+                path,
+                line,
+                column,
+                looks_like,
+            } => {
                 let message = match looks_like {
                     Some(encoding) => format!("the file is {encoding}, not UTF-8"),
                     None => "this is not UTF-8 text".to_owned(),
                 };
-                let place = Place::Position(Position { line: *line, column: *column });
-                unreadable(message).at(Location { file: path.clone(), place }).hint("save the file as UTF-8").into()
+                let place = Place::Position(Position {
+                    line: *line,
+                    column: *column,
+                });
+                unreadable(message)
+                    .at(Location {
+                        file: path.clone(),
+                        place,
+                    })
+                    .hint("save the file as UTF-8")
+                    .into()
             }
             ReadError::TooLarge { path, bytes, limit } => {
                 let message = format!("the file has {bytes} bytes, more than the limit of {limit}");
                 let problem = unreadable(message).at(Location::file(path));
-                problem.hint("split the file: no manifest needs to be that large").into()
+                problem
+                    .hint("split the file: no manifest needs to be that large")
+                    .into()
             }
             ReadError::Refused { path, reason } => {
-                let problem = Diagnostic::error(Code::OutsideRepository, reason.clone()).at(Location::file(path));
-                problem.hint("put a regular file inside the repository there").into()
+                let problem =
+                    Diagnostic::error(Code::OutsideRepository, reason.clone()).at(Location::file(path));
+                problem
+                    .hint("put a regular file inside the repository there")
+                    .into()
             }
         }
     }
@@ -324,7 +363,11 @@ mod tests {
     #[test]
     fn codes_are_kebab_case_and_unique() {
         let mut names: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
+        assert!(
+            names
+                .iter()
+                .all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        );
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Code::ALL.len());
@@ -332,7 +375,10 @@ mod tests {
 
     #[test]
     fn a_near_name_is_suggested_and_a_far_one_is_not() {
-        assert_eq!(nearest("prodcution", ["staging", "production"]), Some("production"));
+        assert_eq!(
+            nearest("prodcution", ["staging", "production"]),
+            Some("production")
+        );
         assert_eq!(nearest("blue", ["staging", "production"]), None);
     }
 }

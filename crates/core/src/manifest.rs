@@ -22,7 +22,12 @@ pub struct ObjectRef {
 impl ObjectRef {
     /// A reference without a namespace.
     pub fn new(api_version: &str, kind: &str, name: &str) -> Self {
-        Self { api_version: api_version.into(), kind: kind.into(), namespace: None, name: name.into() }
+        Self {
+            api_version: api_version.into(),
+            kind: kind.into(),
+            namespace: None,
+            name: name.into(),
+        }
     }
 
     /// Reads the reference of a manifest or patch; `None` where apiVersion, kind or name is missing or no text.
@@ -72,7 +77,9 @@ impl Manifest {
 
     /// The pod template's labels of a Deployment, StatefulSet or the like.
     pub fn pod_labels(&self) -> Option<&serde_json::Map<String, Value>> {
-        self.value.pointer("/spec/template/metadata/labels").and_then(Value::as_object)
+        self.value
+            .pointer("/spec/template/metadata/labels")
+            .and_then(Value::as_object)
     }
 }
 
@@ -95,11 +102,13 @@ impl ManifestSet {
 
     /// The object of a kind (of an API group, in any version) with this name.
     pub fn find(&self, group: &str, kind: &str, name: &str) -> Option<&Manifest> {
-        self.iter().find(|manifest| manifest.object.is(group, kind) && manifest.object.name == name)
+        self.iter()
+            .find(|manifest| manifest.object.is(group, kind) && manifest.object.name == name)
     }
 
     /// All objects of a kind (of an API group, in any version).
     pub fn of_kind(&self, group: &'static str, kind: &'static str) -> impl Iterator<Item = &Manifest> {
-        self.iter().filter(move |manifest| manifest.object.is(group, kind))
+        self.iter()
+            .filter(move |manifest| manifest.object.is(group, kind))
     }
 }

@@ -44,7 +44,8 @@ impl Application {
         let workload = self.workloads.get(workload)?;
         let base = &self.environments.get(environment)?.base;
         base.iter().find(|manifest| {
-            manifest.object.is(group, kind) && manifest.origin.pointer() == workload.origin.pointer()
+            manifest.object.is(group, kind)
+                && manifest.origin.pointer() == workload.origin.pointer()
                 && manifest.origin.file == workload.origin.file
         })
     }
@@ -52,7 +53,10 @@ impl Application {
     /// The same object as it is deployed: patched, with its namespace.
     pub fn deployed(&self, environment: &str, workload: &str, group: &str, kind: &str) -> Option<&Manifest> {
         let object = &self.generated(environment, workload, group, kind)?.object;
-        self.environments.get(environment)?.rendered.find(group, kind, &object.name)
+        self.environments
+            .get(environment)?
+            .rendered
+            .find(group, kind, &object.name)
     }
 
     /// Whether a release alone put the file of this place there.
@@ -155,7 +159,10 @@ impl Weight {
 
     /// A weight of this many percent; `None` above 100.
     pub fn new(percent: u64) -> Option<Self> {
-        u8::try_from(percent).ok().filter(|percent| *percent <= 100).map(Self)
+        u8::try_from(percent)
+            .ok()
+            .filter(|percent| *percent <= 100)
+            .map(Self)
     }
 
     /// The weight in percent.

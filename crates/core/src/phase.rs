@@ -99,7 +99,13 @@ impl Phase {
 
     /// The columns of the phase table. Source: design of the phases, README "Phases".
     fn row(self) -> Row {
-        let row = |labels, copy, subsets, wide, routes| Row { labels, copy, subsets, wide, routes };
+        let row = |labels, copy, subsets, wide, routes| Row {
+            labels,
+            copy,
+            subsets,
+            wide,
+            routes,
+        };
         match self {
             Self::Idle | Self::Tidy => row(false, false, false, false, Named::None),
             Self::Split => row(true, true, true, false, Named::None),
@@ -114,8 +120,20 @@ impl Phase {
 
     /// What the phase means for the files, with these routes per environment.
     pub fn shape(self, routes: IndexMap<String, Routes>) -> Shape {
-        let Row { labels, copy, subsets, wide, .. } = self.row();
-        Shape { labels, copy, subsets, wide, routes }
+        let Row {
+            labels,
+            copy,
+            subsets,
+            wide,
+            ..
+        } = self.row();
+        Shape {
+            labels,
+            copy,
+            subsets,
+            wide,
+            routes,
+        }
     }
 
     /// The routes of an environment on entering the phase, from what they are now.
@@ -131,7 +149,10 @@ impl Phase {
 
     /// Whether one environment can enter the phase before the others.
     pub fn is_per_environment(self) -> bool {
-        matches!(self, Self::Wire | Self::Park | Self::Ramp | Self::Hold | Self::Unroute)
+        matches!(
+            self,
+            Self::Wire | Self::Park | Self::Ramp | Self::Hold | Self::Unroute
+        )
     }
 }
 
@@ -164,17 +185,44 @@ impl Row {
             Routes::CanaryOnly => Named::Canary,
             Routes::Both(_) => Named::Both,
         };
-        let Observed { labels, copy, subsets, wide, .. } = *observed;
-        Self { labels, copy, subsets, wide, routes }
+        let Observed {
+            labels,
+            copy,
+            subsets,
+            wide,
+            ..
+        } = *observed;
+        Self {
+            labels,
+            copy,
+            subsets,
+            wide,
+            routes,
+        }
     }
 
     /// What an environment lacks, or has too much, for this row.
     fn missing(self, now: Self) -> Vec<&'static str> {
         let columns = [
-            (self.labels, now.labels, "the version labels on the workload", "the version labels are still there"),
+            (
+                self.labels,
+                now.labels,
+                "the version labels on the workload",
+                "the version labels are still there",
+            ),
             (self.copy, now.copy, "the copy", "the copy is still there"),
-            (self.subsets, now.subsets, "the declaration of both versions", "the versions are still declared"),
-            (self.wide, now.wide, "the Service selecting both versions", "the Service still selects both versions"),
+            (
+                self.subsets,
+                now.subsets,
+                "the declaration of both versions",
+                "the versions are still declared",
+            ),
+            (
+                self.wide,
+                now.wide,
+                "the Service selecting both versions",
+                "the Service still selects both versions",
+            ),
         ];
         let mut missing: Vec<_> = columns
             .iter()
@@ -317,7 +365,10 @@ fn incomplete(phase: Phase, environments: &IndexMap<String, Observed>) -> Incomp
             found.entry(what).or_default().push(name.clone());
         }
     }
-    let missing = found.into_iter().map(|(what, environments)| Missing { what, environments }).collect();
+    let missing = found
+        .into_iter()
+        .map(|(what, environments)| Missing { what, environments })
+        .collect();
     Incomplete { phase, missing }
 }
 
@@ -326,13 +377,30 @@ mod tests {
     use super::*;
 
     fn observed(phase: Phase, routes: Routes) -> Observed {
-        let Row { labels, copy, subsets, wide, .. } = phase.row();
-        Observed { labels, copy, subsets, wide, routes, routes_at: None, drift: Vec::new() }
+        let Row {
+            labels,
+            copy,
+            subsets,
+            wide,
+            ..
+        } = phase.row();
+        Observed {
+            labels,
+            copy,
+            subsets,
+            wide,
+            routes,
+            routes_at: None,
+            drift: Vec::new(),
+        }
     }
 
     fn check(environments: [Observed; 2], expected: &Position) {
         let [staging, production] = environments;
-        let environments = [("staging".to_owned(), staging), ("production".to_owned(), production)];
+        let environments = [
+            ("staging".to_owned(), staging),
+            ("production".to_owned(), production),
+        ];
         assert_eq!(recognise(&environments.into_iter().collect(), true), *expected);
     }
 
@@ -344,23 +412,32 @@ mod tests {
                 phase => phase.routes(Routes::Plain),
             };
             let expected = if phase == Phase::Tidy { Phase::Idle } else { phase };
-            check([observed(phase, routes), observed(phase, routes)], &Position::At(expected));
+            check(
+                [observed(phase, routes), observed(phase, routes)],
+                &Position::At(expected),
+            );
         }
     }
 
     #[test]
     fn environments_that_differ_in_weights_only_are_ramping() {
         let (staging, production) = (Routes::Both(Weight::FULL), Routes::Both(Weight::ZERO));
-        check([observed(Phase::Hold, staging), observed(Phase::Park, production)], &Position::At(Phase::Ramp));
+        check(
+            [observed(Phase::Hold, staging), observed(Phase::Park, production)],
+            &Position::At(Phase::Ramp),
+        );
     }
 
     #[test]
     fn neighbours_are_between_and_others_disagree() {
         let split = || observed(Phase::Split, Routes::Plain);
         let Position::Between(one, other) = recognise(
-            &[("staging".to_owned(), observed(Phase::Wire, Routes::CanaryOnly)), ("production".to_owned(), split())]
-                .into_iter()
-                .collect(),
+            &[
+                ("staging".to_owned(), observed(Phase::Wire, Routes::CanaryOnly)),
+                ("production".to_owned(), split()),
+            ]
+            .into_iter()
+            .collect(),
             true,
         ) else {
             panic!("split and wire are neighbours");
@@ -369,7 +446,10 @@ mod tests {
         assert_eq!(other.missing[0].environments, ["production"]);
 
         let ramp = observed(Phase::Ramp, Routes::Both(Weight::new(10).expect("valid")));
-        let phases = [("staging".to_owned(), Phase::Ramp), ("production".to_owned(), Phase::Split)];
+        let phases = [
+            ("staging".to_owned(), Phase::Ramp),
+            ("production".to_owned(), Phase::Split),
+        ];
         check([ramp, split()], &Position::Disagree(phases.into_iter().collect()));
     }
 
@@ -377,7 +457,10 @@ mod tests {
     fn everything_on_the_canary_is_ambiguous_without_a_release_file() {
         let hold = || observed(Phase::Hold, Routes::Both(Weight::FULL));
         let environments = [("staging".to_owned(), hold())].into_iter().collect();
-        assert_eq!(recognise(&environments, false), Position::Ambiguous(Phase::Widen, Phase::Hold));
+        assert_eq!(
+            recognise(&environments, false),
+            Position::Ambiguous(Phase::Widen, Phase::Hold)
+        );
         assert_eq!(recognise(&environments, true), Position::At(Phase::Hold));
     }
 }

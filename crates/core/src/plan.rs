@@ -45,19 +45,31 @@ pub fn remaining(checkout: &Checkout<'_>, first: &ChangeSet, workload: &str) -> 
     while steps.len() < LIMIT {
         let overlay = Overlay::new(checkout.repo, files.clone());
         let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?;
-        let release = now.application.releases.iter().find(|release| release.workload == workload);
+        let release = now
+            .application
+            .releases
+            .iter()
+            .find(|release| release.workload == workload);
         let Some(release) = release else { break };
-        let Some(transition) = next(&now, release, &NextRequest::default())? else { break };
+        let Some(transition) = next(&now, release, &NextRequest::default())? else {
+            break;
+        };
         let preconditions = preconditions(&now.application, release, &transition);
         let undo = undo(&transition);
         files.extend(written(&transition.change));
-        steps.push(Step { transition, preconditions, undo });
+        steps.push(Step {
+            transition,
+            preconditions,
+            undo,
+        });
     }
     Ok(steps)
 }
 
 fn written(change: &ChangeSet) -> impl Iterator<Item = (RepoPath, Option<String>)> {
-    change.iter().map(|change| (change.path.clone(), change.after.clone()))
+    change
+        .iter()
+        .map(|change| (change.path.clone(), change.after.clone()))
 }
 
 /// How to take a transition back, in the words of a reviewer.
@@ -75,7 +87,11 @@ pub fn undo(transition: &Transition) -> String {
 }
 
 /// What must be true before a transition is merged.
-pub fn preconditions(application: &Application, release: &Release, transition: &Transition) -> Vec<Precondition> {
+pub fn preconditions(
+    application: &Application,
+    release: &Release,
+    transition: &Transition,
+) -> Vec<Precondition> {
     let look = Look { application, release };
     let is_exposing = |routes: &Routes| matches!(routes, Routes::Both(_));
     let mut found = vec![look.runs_before()];
@@ -84,15 +100,24 @@ pub fn preconditions(application: &Application, release: &Release, transition: &
         Purpose::Enter(Phase::Wire) => {
             found.extend([look.healthy(Version::Stable), look.subsets()]);
         }
-        Purpose::Enter(Phase::Widen) => found.extend([look.routes("names the canary subset only"), look.healthy(Version::Stable)]),
+        Purpose::Enter(Phase::Widen) => found.extend([
+            look.routes("names the canary subset only"),
+            look.healthy(Version::Stable),
+        ]),
         Purpose::Enter(Phase::Park) => {
-            found.extend([look.endpoints("the pods of both versions, and no others"), look.image(), look.healthy(Version::Stable)]);
+            found.extend([
+                look.endpoints("the pods of both versions, and no others"),
+                look.image(),
+                look.healthy(Version::Stable),
+            ]);
         }
         Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights => {
             found.extend([look.healthy(Version::Canary), look.image()]);
         }
         Purpose::Enter(Phase::Retire) => found.push(look.routes("gives the canary all requests")),
-        Purpose::Enter(Phase::Unroute) => found.extend([look.pruned(), look.endpoints("the pods of the workload only")]),
+        Purpose::Enter(Phase::Unroute) => {
+            found.extend([look.pruned(), look.endpoints("the pods of the workload only")])
+        }
         Purpose::Enter(Phase::Unwire) => found.push(look.routes("names no subset")),
         Purpose::Enter(Phase::Tidy | Phase::Idle) => found.push(look.unwired()),
         Purpose::RestoreImage => found.push(look.routes("gives the stable version all requests")),
@@ -118,13 +143,19 @@ impl Look<'_> {
     fn name(&self, workload: &str, group: &str, kind: &str) -> String {
         let mut environments = self.application.environments.keys();
         let found = environments.find_map(|name| self.application.generated(name, workload, group, kind));
-        found.map_or_else(|| format!("{}-{workload}", self.application.name), |manifest| manifest.object.name.clone())
+        found.map_or_else(
+            || format!("{}-{workload}", self.application.name),
+            |manifest| manifest.object.name.clone(),
+        )
     }
 
     fn runs_before(&self) -> Precondition {
         Precondition {
             what: "every environment runs the commit before this one, production included".to_owned(),
-            command: format!("argocd app list -l applicationName={} -o wide", self.application.name),
+            command: format!(
+                "argocd app list -l applicationName={} -o wide",
+                self.application.name
+            ),
         }
     }
 
@@ -148,7 +179,9 @@ impl Look<'_> {
         let rule = self.name(&self.release.workload, "networking.istio.io", "VirtualService");
         Precondition {
             what: "the DestinationRule with both subsets is live".to_owned(),
-            command: self.kubectl(&format!("get destinationrule {rule} -o jsonpath='{{.spec.subsets[*].name}}'")),
+            command: self.kubectl(&format!(
+                "get destinationrule {rule} -o jsonpath='{{.spec.subsets[*].name}}'"
+            )),
         }
     }
 
@@ -164,7 +197,9 @@ impl Look<'_> {
         let service = self.name(&self.release.workload, "networking.istio.io", "VirtualService");
         Precondition {
             what: format!("the live VirtualService {says}"),
-            command: self.kubectl(&format!("get virtualservice {service} -o jsonpath='{{.spec.http[*].route}}'")),
+            command: self.kubectl(&format!(
+                "get virtualservice {service} -o jsonpath='{{.spec.http[*].route}}'"
+            )),
         }
     }
 
@@ -172,7 +207,9 @@ impl Look<'_> {
         let service = self.name(&self.release.workload, "", "Service");
         Precondition {
             what: format!("the live Service's endpoints are {are}"),
-            command: self.kubectl(&format!("get endpointslices -l kubernetes.io/service-name={service} -o wide")),
+            command: self.kubectl(&format!(
+                "get endpointslices -l kubernetes.io/service-name={service} -o wide"
+            )),
         }
     }
 
@@ -181,14 +218,19 @@ impl Look<'_> {
         let tag = self.release.stable.tag.as_deref().unwrap_or("the pinned image");
         Precondition {
             what: format!("the stable version runs {tag}"),
-            command: self.kubectl(&format!("get deployment {name} -o jsonpath='{{.spec.template.spec.containers[*].image}}'")),
+            command: self.kubectl(&format!(
+                "get deployment {name} -o jsonpath='{{.spec.template.spec.containers[*].image}}'"
+            )),
         }
     }
 
     fn pruned(&self) -> Precondition {
         let name = self.name(&self.release.copy, "apps", "Deployment");
         Precondition {
-            what: format!("`{}` is gone in every environment; production does not prune by itself", self.release.copy),
+            what: format!(
+                "`{}` is gone in every environment; production does not prune by itself",
+                self.release.copy
+            ),
             command: self.kubectl(&format!("get deployment {name} --ignore-not-found")),
         }
     }
@@ -208,11 +250,22 @@ impl Look<'_> {
 
 /// Looks up the object and the JSON patch that give the canary a share at once, without Git: for the night when
 /// Git is too slow. The commit must follow, or the next sync takes it back.
-pub fn live_command(application: &Application, release: &Release, environment: &str, routes: Routes) -> Option<String> {
+pub fn live_command(
+    application: &Application,
+    release: &Release,
+    environment: &str,
+    routes: Routes,
+) -> Option<String> {
     let Routes::Both(canary) = routes else { return None };
     let (object, patch): (ObjectRef, _) =
-        release.provider.provider().live_patch(application, release, environment, canary)?;
+        release
+            .provider
+            .provider()
+            .live_patch(application, release, environment, canary)?;
     let kind = object.kind.to_lowercase();
     let Application { namespace, .. } = application;
-    Some(format!("kubectl -n {namespace} patch {kind} {} --type json -p '{patch}'", object.name))
+    Some(format!(
+        "kubectl -n {namespace} patch {kind} {} --type json -p '{patch}'",
+        object.name
+    ))
 }

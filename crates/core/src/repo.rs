@@ -51,7 +51,11 @@ impl RepoPath {
 
     /// The folder that holds this file; the root holds itself.
     pub fn parent(&self) -> Self {
-        Self(self.0.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned()))
+        Self(
+            self.0
+                .rsplit_once('/')
+                .map_or(String::new(), |(folder, _)| folder.to_owned()),
+        )
     }
 
     /// The last part of the path.
@@ -158,7 +162,12 @@ impl Repo for MemoryRepo {
     }
 
     fn list(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
-        Ok(self.files.keys().filter(|path| path.parent() == *dir).cloned().collect())
+        Ok(self
+            .files
+            .keys()
+            .filter(|path| path.parent() == *dir)
+            .cloned()
+            .collect())
     }
 }
 
@@ -186,7 +195,10 @@ impl Repo for Overlay<'_> {
     fn list(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
         let mut paths = self.below.list(dir)?;
         paths.retain(|path| self.files.get(path).is_none_or(Option::is_some));
-        let added = self.files.iter().filter(|(path, text)| text.is_some() && path.parent() == *dir);
+        let added = self
+            .files
+            .iter()
+            .filter(|(path, text)| text.is_some() && path.parent() == *dir);
         paths.extend(added.map(|(path, _)| path.clone()));
         paths.sort();
         paths.dedup();
@@ -203,14 +215,21 @@ mod tests {
         for text in ["/etc/passwd", "../x", "a/../../b", "a//b", "a/", "./a"] {
             assert!(RepoPath::new(text).is_err(), "{text}");
         }
-        assert_eq!(RepoPath::new("gap/gap.yaml").map(|path| path.parent().to_string()), Ok("gap".into()));
+        assert_eq!(
+            RepoPath::new("gap/gap.yaml").map(|path| path.parent().to_string()),
+            Ok("gap".into())
+        );
     }
 
     #[test]
     fn an_overlay_adds_replaces_and_removes() {
         let path = |text| RepoPath::new(text).expect("valid");
         let below = MemoryRepo::new([(path("a/x"), "1".into()), (path("a/y"), "2".into())].into());
-        let files = [(path("a/x"), None), (path("a/z"), Some("3".into())), (path("a/y"), Some("4".into()))];
+        let files = [
+            (path("a/x"), None),
+            (path("a/z"), Some("3".into())),
+            (path("a/y"), Some("4".into())),
+        ];
         let repo = Overlay::new(&below, files.into());
         assert_eq!(repo.list(&path("a")).expect("memory"), [path("a/y"), path("a/z")]);
         assert_eq!(repo.read(&path("a/x")).expect("memory"), None);

@@ -46,21 +46,30 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
     let application = &checkout.application;
     let workload = choose_workload(application, request.workload.as_deref())?;
     let provider = choose_provider(request.provider.as_deref())?;
-    let known = application.releases.iter().find(|release| release.workload == workload.key);
+    let known = application
+        .releases
+        .iter()
+        .find(|release| release.workload == workload.key);
     if let Some(recorded) = known.filter(|release| release.origin.is_some()) {
         return already_recorded(recorded, request);
     }
-    let mut assumptions = vec![format!("workload `{}`: {}", workload.key, why_this(application, request))];
+    let mut assumptions = vec![format!(
+        "workload `{}`: {}",
+        workload.key,
+        why_this(application, request)
+    )];
     let release = match known {
         Some(made_by_hand) => adopt(application, made_by_hand, request, &mut assumptions)?,
-        None => new_release(workload, provider, request, &mut assumptions)?,
-    };
-    if known.is_none() {
-        let problems = refusals(application, workload, &release);
-        if !problems.is_empty() {
-            return Err(problems.into());
+        None => {
+            let mut release = new_release(workload, provider, request, &mut assumptions)?;
+            let problems = refusals(application, workload, &release);
+            if !problems.is_empty() {
+                return Err(problems.into());
+            }
+            release.from_weight = provider.provider().own_weight(application, &release)?;
+            release
         }
-    }
+    };
     let added = gap::release_file::add(application, release_text(application, &release)?)?;
     let change = ChangeSet::new([added]);
     if known.is_none() {
@@ -78,10 +87,16 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
         change,
         notices,
     };
-    Ok(Start { transition: Some(transition), assumptions })
+    Ok(Start {
+        transition: Some(transition),
+        assumptions,
+    })
 }
 
-fn choose_workload<'a>(application: &'a Application, wanted: Option<&str>) -> Result<&'a Workload, Diagnostic> {
+fn choose_workload<'a>(
+    application: &'a Application,
+    wanted: Option<&str>,
+) -> Result<&'a Workload, Diagnostic> {
     let keys = || application.workloads.keys().map(String::as_str);
     if let Some(wanted) = wanted {
         return application.workloads.get(wanted).ok_or_else(|| {
@@ -90,24 +105,45 @@ fn choose_workload<'a>(application: &'a Application, wanted: Option<&str>) -> Re
         });
     }
     let is_released = |workload: &Workload| {
-        application.releases.iter().any(|release| release.workload == workload.key && release.origin.is_some())
+        application
+            .releases
+            .iter()
+            .any(|release| release.workload == workload.key && release.origin.is_some())
     };
-    let exposed: Vec<&Workload> = application.workloads.values().filter(|workload| workload.is_exposed).collect();
-    let free: Vec<&Workload> = exposed.iter().copied().filter(|workload| !is_released(workload)).collect();
+    let exposed: Vec<&Workload> = application
+        .workloads
+        .values()
+        .filter(|workload| workload.is_exposed)
+        .collect();
+    let free: Vec<&Workload> = exposed
+        .iter()
+        .copied()
+        .filter(|workload| !is_released(workload))
+        .collect();
     match (free.as_slice(), exposed.as_slice()) {
         ([only], _) | ([], [only]) => Ok(only),
-        ([], []) => Err(Diagnostic::error(Code::CanaryImpossible, "no workload has an ingress, so there is no traffic to split")
-            .hint("a canary needs `ingress: {enabled: true}` on the workload that serves the traffic")),
+        ([], []) => Err(Diagnostic::error(
+            Code::CanaryImpossible,
+            "no workload has an ingress, so there is no traffic to split",
+        )
+        .hint("a canary needs `ingress: {enabled: true}` on the workload that serves the traffic")),
         _ => {
             let names: Vec<&str> = exposed.iter().map(|workload| workload.key.as_str()).collect();
-            Err(Diagnostic::error(Code::AmbiguousRelease, format!("several workloads have an ingress: {}", names.join(", ")))
-                .hint(format!("name one: tidegate init --workload {}", names[0])))
+            Err(Diagnostic::error(
+                Code::AmbiguousRelease,
+                format!("several workloads have an ingress: {}", names.join(", ")),
+            )
+            .hint(format!("name one: tidegate init --workload {}", names[0])))
         }
     }
 }
 
 fn why_this(application: &Application, request: &StartRequest) -> &'static str {
-    let exposed = application.workloads.values().filter(|workload| workload.is_exposed).count();
+    let exposed = application
+        .workloads
+        .values()
+        .filter(|workload| workload.is_exposed)
+        .count();
     match (&request.workload, exposed) {
         (Some(_), _) => "as asked",
         (None, 1) => "the only one with an ingress",
@@ -116,7 +152,9 @@ fn why_this(application: &Application, request: &StartRequest) -> &'static str {
 }
 
 fn choose_provider(wanted: Option<&str>) -> Result<ProviderId, Diagnostic> {
-    let Some(wanted) = wanted else { return Ok(ProviderId::Istio) };
+    let Some(wanted) = wanted else {
+        return Ok(ProviderId::Istio);
+    };
     ProviderId::parse(wanted).ok_or_else(|| {
         let found = Diagnostic::error(Code::UnknownName, format!("unknown provider `{wanted}`"));
         known_names(found, wanted, ProviderId::ALL.iter().map(|id| id.as_str()))
@@ -129,8 +167,14 @@ fn already_recorded(recorded: &Release, request: &StartRequest) -> Result<Start,
     let steps = request.steps.as_deref().map(parse_steps).transpose()?;
     let steps_differ = steps.is_some_and(|steps| steps != recorded.steps);
     if !tag_differs && !steps_differ {
-        let found = format!("workload `{}` has a release already: nothing to write", recorded.workload);
-        return Ok(Start { transition: None, assumptions: vec![found] });
+        let found = format!(
+            "workload `{}` has a release already: nothing to write",
+            recorded.workload
+        );
+        return Ok(Start {
+            transition: None,
+            assumptions: vec![found],
+        });
     }
     let message = format!("workload `{}` has a release already", recorded.workload);
     let problem = Diagnostic::error(Code::NotInThisPhase, message);
@@ -159,13 +203,20 @@ fn new_release(
             tag.clone()
         }
         (None, Some(tag)) => {
-            assumptions.push(format!("stable image: `{tag}`, the one in gap.yaml; --stable-tag pins another, best a digest"));
+            assumptions.push(format!(
+                "stable image: `{tag}`, the one in gap.yaml; --stable-tag pins another, best a digest"
+            ));
             tag.clone()
         }
         (None, None) => {
-            let message = format!("workload `{}` names no image tag to keep as the stable version", workload.key);
+            let message = format!(
+                "workload `{}` names no image tag to keep as the stable version",
+                workload.key
+            );
             let problem = Diagnostic::error(Code::CanaryImpossible, message).at(workload.origin.clone());
-            return Err(problem.hint("name the last image of the old version: tidegate init --stable-tag TAG").into());
+            return Err(problem
+                .hint("name the last image of the old version: tidegate init --stable-tag TAG")
+                .into());
         }
     };
     if let Some(wrong) = check_tag(&tag) {
@@ -173,7 +224,10 @@ fn new_release(
     }
     let steps = match &request.steps {
         Some(steps) => parse_steps(steps)?,
-        None => DEFAULT_STEPS.iter().filter_map(|step| Weight::new((*step).into())).collect(),
+        None => DEFAULT_STEPS
+            .iter()
+            .filter_map(|step| Weight::new((*step).into()))
+            .collect(),
     };
     Ok(Release {
         copy: Release::copy_name(&workload.key, Version::Stable),
@@ -181,7 +235,10 @@ fn new_release(
         copy_runs: Version::Stable,
         method: Method::Succession,
         provider,
-        stable: PinnedImage { repository: image.and_then(|image| image.repository.clone()), tag: Some(tag) },
+        stable: PinnedImage {
+            repository: image.and_then(|image| image.repository.clone()),
+            tag: Some(tag),
+        },
         from_tag,
         from_weight: None,
         steps,
@@ -199,15 +256,22 @@ fn adopt(
 ) -> Result<Release, Failure> {
     let standing = Standing::of(application, made_by_hand);
     if !request.adopt {
-        let message = format!("workload `{}` is in a canary already, made by hand", made_by_hand.workload);
+        let message = format!(
+            "workload `{}` is in a canary already, made by hand",
+            made_by_hand.workload
+        );
         let problem = Diagnostic::error(Code::CanaryImpossible, message);
         let problem = problem.at(application.workloads[&made_by_hand.workload].origin.clone());
-        return Err(problem.hint("take it over with `tidegate init --adopt`, or look at it with `tidegate status`").into());
+        return Err(problem
+            .hint("take it over with `tidegate init --adopt`, or look at it with `tidegate status`")
+            .into());
     }
     if let Position::Ambiguous(one, other) = standing.position {
         let message = format!("this canary may be in {one} or in {other}: the files look the same");
         let problem = Diagnostic::error(Code::AmbiguousPhase, message);
-        return Err(problem.hint("run `tidegate next --to park` or `--to retire` first, then take it over").into());
+        return Err(problem
+            .hint("run `tidegate next --to park` or `--to retire` first, then take it over")
+            .into());
     }
     let mut release = made_by_hand.clone();
     if let Some(steps) = &request.steps {
@@ -220,7 +284,9 @@ fn adopt(
     if release.stable.tag.is_none() {
         let message = "the stable version's image is not in the files any more";
         let problem = Diagnostic::error(Code::CanaryImpossible, message);
-        return Err(problem.hint("name it: tidegate init --adopt --stable-tag TAG").into());
+        return Err(problem
+            .hint("name it: tidegate init --adopt --stable-tag TAG")
+            .into());
     }
     assumptions.push("a canary made by hand is taken over as it is".to_owned());
     Ok(release)
@@ -231,9 +297,14 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
     let mut problems = Vec::new();
     let at = || workload.origin.clone();
     if !workload.is_exposed {
-        let message = format!("workload `{}` has no ingress, so there is no traffic to split", workload.key);
+        let message = format!(
+            "workload `{}` has no ingress, so there is no traffic to split",
+            workload.key
+        );
         let problem = Diagnostic::error(Code::CanaryImpossible, message).at(at());
-        problems.push(problem.hint("a canary needs `ingress: {enabled: true}` on the workload that serves the traffic"));
+        problems.push(
+            problem.hint("a canary needs `ingress: {enabled: true}` on the workload that serves the traffic"),
+        );
         return problems;
     }
     if let Some(taken) = application.workloads.get(&release.copy) {
@@ -242,13 +313,22 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
         problems.push(problem.hint("rename that workload first"));
     }
     for name in application.environments.keys() {
-        let Some(deployment) = application.deployed(name, &workload.key, "apps", "Deployment") else { continue };
+        let Some(deployment) = application.deployed(name, &workload.key, "apps", "Deployment") else {
+            continue;
+        };
         problems.extend(own_labels(workload, deployment));
         problems.extend(no_ready_pod(application, name, workload, deployment));
         let longest = format!("{}-{}", deployment.object.name, release.copy_runs.label());
         if longest.len() > 63 {
-            let message = format!("the copy's name `{longest}` has {} characters, more than 63", longest.len());
-            problems.push(Diagnostic::error(Code::InvalidName, message).at(at()).hint("shorten the workload's name"));
+            let message = format!(
+                "the copy's name `{longest}` has {} characters, more than 63",
+                longest.len()
+            );
+            problems.push(
+                Diagnostic::error(Code::InvalidName, message)
+                    .at(at())
+                    .hint("shorten the workload's name"),
+            );
         }
     }
     problems.extend(release.provider.provider().check_start(application, release));
@@ -259,17 +339,24 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
 /// Labels of the user's own where ours must go.
 fn own_labels(workload: &Workload, deployment: &Manifest) -> Vec<Diagnostic> {
     let carried = deployment.pod_labels();
-    let taken = [VERSION_LABEL, CANARY_LABEL].into_iter().filter(|label| carried.is_some_and(|pods| pods.contains_key(*label)));
+    let taken = [VERSION_LABEL, CANARY_LABEL]
+        .into_iter()
+        .filter(|label| carried.is_some_and(|pods| pods.contains_key(*label)));
     taken
         .map(|label| {
-            let message = format!("the pods of `{}` carry a label `{label}` of their own", workload.key);
+            let message = format!(
+                "the pods of `{}` carry a label `{label}` of their own",
+                workload.key
+            );
             let at = match workload.pod_labels.contains_key(label) {
                 true => workload.origin.below(&["podLabels", label]),
                 false => workload.origin.clone(),
             };
             Diagnostic::error(Code::CanaryImpossible, message)
                 .at(at)
-                .hint(format!("a canary needs the label `{label}` for itself: rename yours first"))
+                .hint(format!(
+                    "a canary needs the label `{label}` for itself: rename yours first"
+                ))
         })
         .collect()
 }
@@ -277,16 +364,28 @@ fn own_labels(workload: &Workload, deployment: &Manifest) -> Vec<Diagnostic> {
 /// A rollout that may leave no pod ready drops requests whatever the routes say.
 ///
 /// Source: Kubernetes, Deployment `strategy`: `Recreate`, `maxUnavailable` (a percentage is rounded down).
-fn no_ready_pod(application: &Application, environment: &str, workload: &Workload, deployment: &Manifest) -> Option<Diagnostic> {
+fn no_ready_pod(
+    application: &Application,
+    environment: &str,
+    workload: &Workload,
+    deployment: &Manifest,
+) -> Option<Diagnostic> {
     let strategy = deployment.value.pointer("/spec/strategy");
-    let kind = strategy.and_then(|strategy| strategy.get("type")).and_then(Value::as_str);
+    let kind = strategy
+        .and_then(|strategy| strategy.get("type"))
+        .and_then(Value::as_str);
     let unavailable = strategy.and_then(|strategy| strategy.pointer("/rollingUpdate/maxUnavailable"));
     let floor = floor(application, environment, &workload.key);
     let reason = match (kind, unavailable) {
         (Some("Recreate"), _) => "stops all pods before it starts new ones (strategy Recreate)".to_owned(),
-        (_, Some(Value::String(percent))) if percent == "100%" => "may leave no pod ready (maxUnavailable 100%)".to_owned(),
+        (_, Some(Value::String(percent))) if percent == "100%" => {
+            "may leave no pod ready (maxUnavailable 100%)".to_owned()
+        }
         (_, Some(Value::Number(count))) if floor.is_some_and(|floor| count.as_u64() >= Some(floor)) => {
-            format!("may leave no pod ready (maxUnavailable {count} of {})", floor.unwrap_or_default())
+            format!(
+                "may leave no pod ready (maxUnavailable {count} of {})",
+                floor.unwrap_or_default()
+            )
         }
         _ => return None,
     };
@@ -300,7 +399,9 @@ pub fn floor(application: &Application, environment: &str, workload: &str) -> Op
     let deployment = application.deployed(environment, workload, "apps", "Deployment")?;
     let scaled = application.deployed(environment, workload, "autoscaling", "HorizontalPodAutoscaler");
     let floor = scaled.and_then(|scaled| scaled.value.pointer("/spec/minReplicas")?.as_u64());
-    floor.or_else(|| deployment.value.pointer("/spec/replicas").and_then(Value::as_u64)).or(Some(1))
+    floor
+        .or_else(|| deployment.value.pointer("/spec/replicas").and_then(Value::as_u64))
+        .or(Some(1))
 }
 
 fn describe_plan(application: &Application, ahead: &[Step]) -> Vec<String> {
@@ -311,18 +412,36 @@ fn describe_plan(application: &Application, ahead: &[Step]) -> Vec<String> {
             let hosts = environment
                 .rendered
                 .of_kind("networking.istio.io", "VirtualService")
-                .filter_map(|service| service.value.pointer("/spec/hosts")?.as_array()?.first()?.as_str());
+                .filter_map(|service| {
+                    service
+                        .value
+                        .pointer("/spec/hosts")?
+                        .as_array()?
+                        .first()?
+                        .as_str()
+                });
             format!("{name} ({})", hosts.collect::<Vec<_>>().join(", "))
         })
         .collect();
     let mut described = vec![format!("environments: {}", environments.join(", "))];
-    let split = ahead.iter().find(|step| step.transition.purpose == Purpose::Enter(Phase::Split));
+    let split = ahead
+        .iter()
+        .find(|step| step.transition.purpose == Purpose::Enter(Phase::Split));
     let copied = split.into_iter().flat_map(|step| step.transition.change.iter());
-    let copied: Vec<&str> = copied.map(|change| change.path.as_str()).filter(|path| path.ends_with("_copy.yaml")).collect();
+    let copied: Vec<&str> = copied
+        .map(|change| change.path.as_str())
+        .filter(|path| path.ends_with("_copy.yaml"))
+        .collect();
     if !copied.is_empty() {
-        described.push(format!("what is aimed at the workload's pods will be copied into {}", copied.join(", ")));
+        described.push(format!(
+            "what is aimed at the workload's pods will be copied into {}",
+            copied.join(", ")
+        ));
     }
-    described.push(format!("{} commits from here to a tidy repository; `tidegate plan` shows them", ahead.len()));
+    described.push(format!(
+        "{} commits from here to a tidy repository; `tidegate plan` shows them",
+        ahead.len()
+    ));
     described
 }
 
@@ -331,7 +450,11 @@ fn release_text(application: &Application, release: &Release) -> Result<String, 
     let steps: Vec<u8> = release.steps.iter().map(|step| step.percent()).collect();
     let mut templates = Templates::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build();
     templates.set_syntax(syntax.map_err(|error| Diagnostic::error(Code::TemplateFailed, error.to_string()))?);
     let context = context! {
         application => application.name.as_str(),
@@ -350,5 +473,7 @@ fn release_text(application: &Application, release: &Release) -> Result<String, 
 
 /// A string as YAML data: quoted exactly when it must be.
 fn scalar(text: &str) -> String {
-    tidegate_yaml::print(&Value::String(text.to_owned())).trim_end().to_owned()
+    tidegate_yaml::print(&Value::String(text.to_owned()))
+        .trim_end()
+        .to_owned()
 }

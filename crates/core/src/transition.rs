@@ -39,7 +39,11 @@ impl<'a> Checkout<'a> {
         }
         let unrecorded = adopt::unrecorded(&application);
         application.releases.extend(unrecorded);
-        Ok(Self { repo, config, application })
+        Ok(Self {
+            repo,
+            config,
+            application,
+        })
     }
 
     /// The application as it is once a change set is written.
@@ -65,12 +69,18 @@ impl Standing {
         let observe = |name: &String| (name.clone(), provider.observe(application, release, name));
         let environments: IndexMap<_, _> = application.environments.keys().map(observe).collect();
         let position = recognise(&environments, release.origin.is_some());
-        Self { environments, position }
+        Self {
+            environments,
+            position,
+        }
     }
 
     /// What the routes name, per environment.
     pub fn routes(&self) -> IndexMap<String, Routes> {
-        self.environments.iter().map(|(name, observed)| (name.clone(), observed.routes)).collect()
+        self.environments
+            .iter()
+            .map(|(name, observed)| (name.clone(), observed.routes))
+            .collect()
     }
 
     /// Everything that differs from what the release needs, each once.
@@ -92,11 +102,16 @@ fn pin_drift(application: &Application, release: &Release) -> Option<Diagnostic>
     let image = application.workloads.get(&release.copy)?.image.as_ref()?;
     let (recorded, pinned) = (release.stable.tag.as_ref()?, image.tag.as_ref()?);
     (recorded != pinned).then(|| {
-        let message = format!("`{}` runs {pinned}, the release file says {recorded}", release.copy);
+        let message = format!(
+            "`{}` runs {pinned}, the release file says {recorded}",
+            release.copy
+        );
         Diagnostic::warning(Code::Drift, message)
             .at(origin.below(&["stable", "image", "tag"]))
             .related(image.origin.clone(), "the pin that counts")
-            .hint(format!("run `tidegate hotfix --stable-tag {pinned}` to record it"))
+            .hint(format!(
+                "run `tidegate hotfix --stable-tag {pinned}` to record it"
+            ))
     })
 }
 
@@ -144,7 +159,11 @@ pub struct NextRequest {
 /// The next transition; `None` when there is nothing to do.
 ///
 /// Errors: the phase is not clear, the request does not fit it, or the files cannot carry it.
-pub fn next(checkout: &Checkout<'_>, release: &Release, request: &NextRequest) -> Result<Option<Transition>, Failure> {
+pub fn next(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    request: &NextRequest,
+) -> Result<Option<Transition>, Failure> {
     check_supported(release)?;
     if let Some(name) = &request.environment {
         check_environment(&checkout.application, name)?;
@@ -163,7 +182,11 @@ struct Target {
     routes: IndexMap<String, Routes>,
 }
 
-fn target(release: &Release, standing: &Standing, request: &NextRequest) -> Result<Option<Target>, Diagnostic> {
+fn target(
+    release: &Release,
+    standing: &Standing,
+    request: &NextRequest,
+) -> Result<Option<Target>, Diagnostic> {
     let not_now = |message: String| Diagnostic::error(Code::NotInThisPhase, message);
     let phase = match &standing.position {
         Position::Disagree(phases) => return Err(disagree(standing, phases)),
@@ -181,8 +204,13 @@ fn target(release: &Release, standing: &Standing, request: &NextRequest) -> Resu
             None => other.phase,
             Some(to) if to == one.phase || to == other.phase => to,
             Some(to) => {
-                let message = format!("the files are between {} and {}, so {to} is not next", one.phase, other.phase);
-                return Err(not_now(message).hint(format!("complete it first: tidegate next --to {}", other.phase)));
+                let message = format!(
+                    "the files are between {} and {}, so {to} is not next",
+                    one.phase, other.phase
+                );
+                return Err(
+                    not_now(message).hint(format!("complete it first: tidegate next --to {}", other.phase))
+                );
             }
         },
         Position::At(now) => match request.to {
@@ -195,7 +223,8 @@ fn target(release: &Release, standing: &Standing, request: &NextRequest) -> Resu
                 };
                 match to {
                     Some(to) if to != following => {
-                        let message = format!("the release is in {now}: the next phase is {following}, not {to}");
+                        let message =
+                            format!("the release is in {now}: the next phase is {following}, not {to}");
                         return Err(not_now(message).hint("one transition at a time: run `tidegate next`"));
                     }
                     _ => following,
@@ -223,14 +252,25 @@ fn target(release: &Release, standing: &Standing, request: &NextRequest) -> Resu
         return Err(not_now(format!("{only} is there already"))
             .hint("run `tidegate next` without --env for the other environments"));
     }
-    let is_full = routes.values().all(|routes| *routes == Routes::Both(Weight::FULL));
-    let phase = if phase == Phase::Ramp && is_full { Phase::Hold } else { phase };
+    let is_full = routes
+        .values()
+        .all(|routes| *routes == Routes::Both(Weight::FULL));
+    let phase = if phase == Phase::Ramp && is_full {
+        Phase::Hold
+    } else {
+        phase
+    };
     Ok(Some(Target { phase, routes }))
 }
 
 /// The first step above a weight.
 fn step_after(release: &Release, environment: &str, weight: Weight) -> Weight {
-    release.steps(environment).iter().copied().find(|step| *step > weight).unwrap_or(Weight::FULL)
+    release
+        .steps(environment)
+        .iter()
+        .copied()
+        .find(|step| *step > weight)
+        .unwrap_or(Weight::FULL)
 }
 
 /// Another share for the canary in one environment.
@@ -269,7 +309,10 @@ fn weights(
     refuse_broken(&standing)?;
     let before = standing.routes();
     let mut after = before.clone();
-    for (name, routes) in after.iter_mut().filter(|(name, _)| environment.is_none_or(|only| only == *name)) {
+    for (name, routes) in after
+        .iter_mut()
+        .filter(|(name, _)| environment.is_none_or(|only| only == *name))
+    {
         if !matches!(routes, Routes::Both(_)) {
             return Err(no_weights(release, &standing, name, verb).into());
         }
@@ -281,17 +324,29 @@ fn weights(
     let shape = Phase::Ramp.shape(after.clone());
     let change = make(checkout, release, &shape, Vec::new())?;
     let workload = release.workload.clone();
-    Ok(Some(Transition { workload, purpose: Purpose::Weights, before, after, change, notices: Vec::new() }))
+    Ok(Some(Transition {
+        workload,
+        purpose: Purpose::Weights,
+        before,
+        after,
+        change,
+        notices: Vec::new(),
+    }))
 }
 
 fn no_weights(release: &Release, standing: &Standing, environment: &str, verb: &str) -> Diagnostic {
-    let message = format!("the routes of {environment} do not name both versions, so there is no weight to {verb}");
+    let message =
+        format!("the routes of {environment} do not name both versions, so there is no weight to {verb}");
     let hint = match &standing.position {
         Position::At(phase) if *phase >= Phase::Retire => {
-            format!("the stable copy `{}` is gone: `tidegate abort` sets the image back", release.copy)
+            format!(
+                "the stable copy `{}` is gone: `tidegate abort` sets the image back",
+                release.copy
+            )
         }
         Position::At(Phase::Idle) => "no canary is running".to_owned(),
-        _ => "nothing is exposed yet: `tidegate abort` takes the canary down, `tidegate next` goes on".to_owned(),
+        _ => "nothing is exposed yet: `tidegate abort` takes the canary down, `tidegate next` goes on"
+            .to_owned(),
     };
     Diagnostic::error(Code::NotInThisPhase, message).hint(hint)
 }
@@ -312,11 +367,17 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
     }
     let phase = match &standing.position {
         Position::At(phase) => *phase,
-        Position::Between(one, other) if one.phase < Phase::Retire => return back_to(checkout, release, &standing, one.phase).map(Some).or_else(|failure| match failure {
-            Failure::Refused(_) => back_to(checkout, release, &standing, other.phase).map(Some),
-            other => Err(other),
-        }),
-        Position::Between(_, other) => return enter_plain(checkout, release, &standing, other.phase).map(Some),
+        Position::Between(one, other) if one.phase < Phase::Retire => {
+            return back_to(checkout, release, &standing, one.phase)
+                .map(Some)
+                .or_else(|failure| match failure {
+                    Failure::Refused(_) => back_to(checkout, release, &standing, other.phase).map(Some),
+                    other => Err(other),
+                });
+        }
+        Position::Between(_, other) => {
+            return enter_plain(checkout, release, &standing, other.phase).map(Some);
+        }
         Position::Ambiguous(one, _) => *one,
         Position::Unclear(nearest) => return Err(unclear(nearest).into()),
         Position::Disagree(phases) => return Err(disagree(&standing, phases).into()),
@@ -332,33 +393,67 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
     enter_plain(checkout, release, &standing, phase).map(Some)
 }
 
-fn back_to(checkout: &Checkout<'_>, release: &Release, standing: &Standing, phase: Phase) -> Result<Transition, Failure> {
+fn back_to(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+    phase: Phase,
+) -> Result<Transition, Failure> {
     let phase = if phase == Phase::Idle { Phase::Tidy } else { phase };
     enter_plain(checkout, release, standing, phase)
 }
 
-fn enter_plain(checkout: &Checkout<'_>, release: &Release, standing: &Standing, phase: Phase) -> Result<Transition, Failure> {
-    let routes = standing.routes().into_iter().map(|(name, now)| (name, phase.routes(now))).collect();
+fn enter_plain(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+    phase: Phase,
+) -> Result<Transition, Failure> {
+    let routes = standing
+        .routes()
+        .into_iter()
+        .map(|(name, now)| (name, phase.routes(now)))
+        .collect();
     enter(checkout, release, standing, phase, routes)
 }
 
-fn rollback_all(checkout: &Checkout<'_>, release: &Release, standing: &Standing) -> Result<Transition, Failure> {
+fn rollback_all(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+) -> Result<Transition, Failure> {
     let before = standing.routes();
     let to_stable = |routes: &Routes| match routes {
         Routes::Both(_) => Routes::Both(Weight::ZERO),
         other => *other,
     };
-    let after: IndexMap<_, _> = before.iter().map(|(name, routes)| (name.clone(), to_stable(routes))).collect();
+    let after: IndexMap<_, _> = before
+        .iter()
+        .map(|(name, routes)| (name.clone(), to_stable(routes)))
+        .collect();
     let change = make(checkout, release, &Phase::Ramp.shape(after.clone()), Vec::new())?;
     let workload = release.workload.clone();
-    Ok(Transition { workload, purpose: Purpose::Weights, before, after, change, notices: Vec::new() })
+    Ok(Transition {
+        workload,
+        purpose: Purpose::Weights,
+        before,
+        after,
+        change,
+        notices: Vec::new(),
+    })
 }
 
 /// Puts the image that ran before the release back on the workload; `None` where it runs already.
-fn restore_image(checkout: &Checkout<'_>, release: &Release, standing: &Standing) -> Result<Option<Transition>, Failure> {
+fn restore_image(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+) -> Result<Option<Transition>, Failure> {
     let application = &checkout.application;
     let workload = &application.workloads[&release.workload];
-    let (Some(image), Some(tag)) = (&workload.image, &release.from_tag) else { return Ok(None) };
+    let (Some(image), Some(tag)) = (&workload.image, &release.from_tag) else {
+        return Ok(None);
+    };
     if image.tag.as_ref() == Some(tag) {
         return Ok(None);
     }
@@ -385,7 +480,10 @@ pub fn hotfix(checkout: &Checkout<'_>, release: &Release, tag: &str) -> Result<O
         return Err(wrong.into());
     }
     let application = &checkout.application;
-    let image = application.workloads.get(&release.copy).and_then(|copy| copy.image.as_ref());
+    let image = application
+        .workloads
+        .get(&release.copy)
+        .and_then(|copy| copy.image.as_ref());
     let Some(image) = image else {
         let message = format!("there is no stable copy `{}` to fix", release.copy);
         let hint = "`tidegate status` says where the release stands";
@@ -427,11 +525,23 @@ fn enter(
         _ => Vec::new(),
     };
     let workload = release.workload.clone();
-    Ok(Transition { workload, purpose: Purpose::Enter(phase), before: standing.routes(), after, change, notices })
+    Ok(Transition {
+        workload,
+        purpose: Purpose::Enter(phase),
+        before: standing.routes(),
+        after,
+        change,
+        notices,
+    })
 }
 
 /// The change set that gives the files a shape, checked by reading it back.
-fn make(checkout: &Checkout<'_>, release: &Release, shape: &Shape, more: Vec<FileChange>) -> Result<ChangeSet, Failure> {
+fn make(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    shape: &Shape,
+    more: Vec<FileChange>,
+) -> Result<ChangeSet, Failure> {
     let application = &checkout.application;
     let intents = release.provider.provider().emit(application, release, shape)?;
     let mut changes = gap::place(application, release, &intents)?;
@@ -441,7 +551,14 @@ fn make(checkout: &Checkout<'_>, release: &Release, shape: &Shape, more: Vec<Fil
     let standing = Standing::of(&after, release);
     for (name, observed) in &standing.environments {
         let wanted = shape.routes.get(name).copied().unwrap_or(Routes::Plain);
-        let Observed { labels, copy, subsets, wide, routes, .. } = observed;
+        let Observed {
+            labels,
+            copy,
+            subsets,
+            wide,
+            routes,
+            ..
+        } = observed;
         let is_shape = (*labels, *copy, *subsets, *wide, *routes)
             == (shape.labels, shape.copy, shape.subsets, shape.wide, wanted);
         if !is_shape {
@@ -454,11 +571,20 @@ fn make(checkout: &Checkout<'_>, release: &Release, shape: &Shape, more: Vec<Fil
 
 /// Routes that cannot be read are an error for every command that would change them.
 fn refuse_broken(standing: &Standing) -> Result<(), Failure> {
-    let drift = standing.environments.values().flat_map(|observed| &observed.drift);
-    let mut errors: Vec<Diagnostic> =
-        drift.filter(|diagnostic| diagnostic.severity == Severity::Error).cloned().collect();
+    let drift = standing
+        .environments
+        .values()
+        .flat_map(|observed| &observed.drift);
+    let mut errors: Vec<Diagnostic> = drift
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .cloned()
+        .collect();
     errors.dedup();
-    if errors.is_empty() { Ok(()) } else { Err(errors.into()) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors.into())
+    }
 }
 
 fn check_supported(release: &Release) -> Result<(), Diagnostic> {
@@ -467,7 +593,8 @@ fn check_supported(release: &Release) -> Result<(), Diagnostic> {
         None => diagnostic,
     };
     if release.copy_runs == Version::Canary {
-        let unsupported = Diagnostic::error(Code::Unsupported, "the GAP layout copies the stable version only");
+        let unsupported =
+            Diagnostic::error(Code::Unsupported, "the GAP layout copies the stable version only");
         return Err(at(unsupported, "copy").hint("write `copy: stable`, or leave the key out"));
     }
     if release.method == Method::Coexistence {
@@ -483,33 +610,50 @@ pub fn check_environment(application: &Application, name: &str) -> Result<(), Di
         return Ok(());
     }
     let found = Diagnostic::error(Code::UnknownName, format!("there is no environment `{name}`"));
-    Err(known_names(found, name, application.environments.keys().map(String::as_str)))
+    Err(known_names(
+        found,
+        name,
+        application.environments.keys().map(String::as_str),
+    ))
 }
 
 /// Says that the environments are too far apart.
 pub fn disagree(standing: &Standing, phases: &IndexMap<String, Phase>) -> Diagnostic {
-    let list: Vec<String> = phases.iter().map(|(name, phase)| format!("{name} is in {phase}")).collect();
-    let message = format!("the environments are more than one phase apart: {}", list.join(", "));
+    let list: Vec<String> = phases
+        .iter()
+        .map(|(name, phase)| format!("{name} is in {phase}"))
+        .collect();
+    let message = format!(
+        "the environments are more than one phase apart: {}",
+        list.join(", ")
+    );
     let furthest = phases.iter().max_by_key(|(_, phase)| **phase);
     let at = furthest.and_then(|(name, _)| standing.environments.get(name)?.routes_at.clone());
     let mut disagree = Diagnostic::error(Code::EnvironmentsDisagree, message);
     disagree.location = at;
-    disagree.hint("revert the last commit that touched only one of them, or write the missing files of the other")
+    disagree
+        .hint("revert the last commit that touched only one of them, or write the missing files of the other")
 }
 
 fn unclear(nearest: &[Incomplete]) -> Diagnostic {
     let message = "the files are in no phase, nor between two";
-    nearest.iter().fold(Diagnostic::error(Code::AmbiguousPhase, message), |diagnostic, incomplete| {
-        let missing: Vec<&str> = incomplete.missing.iter().map(|missing| missing.what).collect();
-        let phase = incomplete.phase;
-        diagnostic.hint(format!("`tidegate next --to {phase}` completes {phase}; it lacks: {}", missing.join("; ")))
-    })
+    nearest.iter().fold(
+        Diagnostic::error(Code::AmbiguousPhase, message),
+        |diagnostic, incomplete| {
+            let missing: Vec<&str> = incomplete.missing.iter().map(|missing| missing.what).collect();
+            let phase = incomplete.phase;
+            diagnostic.hint(format!(
+                "`tidegate next --to {phase}` completes {phase}; it lacks: {}",
+                missing.join("; ")
+            ))
+        },
+    )
 }
 
 fn ambiguous(one: Phase, other: Phase) -> Diagnostic {
-    let message = format!("this canary was made by hand and may be in {one} or in {other}: the files look the same");
+    let message =
+        format!("this canary was made by hand and may be in {one} or in {other}: the files look the same");
     Diagnostic::error(Code::AmbiguousPhase, message)
         .hint("if the new code is not out yet, run `tidegate next --to park`")
         .hint("if the new code serves everybody, run `tidegate next --to retire`")
 }
-

@@ -39,7 +39,12 @@ fn step(
 
 fn write(repo: &mut MemoryRepo, change: &ChangeSet) {
     for change in change.iter() {
-        assert_eq!(repo.files().get(&change.path), change.before.as_ref(), "{}", change.path);
+        assert_eq!(
+            repo.files().get(&change.path),
+            change.before.as_ref(),
+            "{}",
+            change.path
+        );
         repo.set(change.path.clone(), change.after.clone());
     }
 }
@@ -49,11 +54,18 @@ fn fail(repo: &MemoryRepo, failure: &Failure) -> TestCaseError {
 }
 
 fn show(repo: &MemoryRepo) -> String {
-    repo.files().iter().map(|(path, text)| format!("#- {path}\n{text}\n")).collect()
+    repo.files()
+        .iter()
+        .map(|(path, text)| format!("#- {path}\n{text}\n"))
+        .collect()
 }
 
 fn init(repo: &mut MemoryRepo) -> Result<Option<Transition>, TestCaseError> {
-    let request = StartRequest { workload: Some("web".into()), steps: Some(vec![50, 100]), ..StartRequest::default() };
+    let request = StartRequest {
+        workload: Some("web".into()),
+        steps: Some(vec![50, 100]),
+        ..StartRequest::default()
+    };
     step(repo, |checkout| Ok(start(checkout, &request)?.transition))
 }
 
@@ -107,7 +119,7 @@ fn choices() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn a_life_leaves_nothing_behind(choices in choices(), moment in 0_usize..16, mark in 0_usize..4) {
@@ -129,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn abort_gives_the_start_back(choices in choices(), stop in 0_usize..14, ships in any::<bool>()) {
+    fn abort_gives_the_start_back(choices in choices(), stop in 0_usize..10, ships in any::<bool>()) {
         let mut repo = repository(&mut Choices::new(&choices));
         let start = repo.clone();
         init(&mut repo)?;

@@ -31,21 +31,77 @@ impl Provider for Istio {
     fn check_start(&self, application: &Application, release: &Release) -> Vec<Diagnostic> {
         let mut problems = Vec::new();
         for environment in application.environments.values() {
-            if application.generated(&environment.name, &release.workload, NETWORKING, "VirtualService").is_none() {
-                let message = format!("workload `{}` is not routed by the service mesh", release.workload);
+            if application
+                .generated(&environment.name, &release.workload, NETWORKING, "VirtualService")
+                .is_none()
+            {
+                let message = format!(
+                    "workload `{}` is not routed by the service mesh",
+                    release.workload
+                );
                 let problem = Diagnostic::error(Code::CanaryImpossible, message);
                 let problem = problem.at(application.workloads[&release.workload].origin.clone());
-                problems.push(problem.hint("set `useServiceMesh: true`, deploy it to every environment, and start again"));
+                problems.push(
+                    problem
+                        .hint("set `useServiceMesh: true`, deploy it to every environment, and start again"),
+                );
                 return problems;
             }
-            let Some(mesh) = Mesh::of(application, release, &environment.name) else { continue };
+            let Some(mesh) = Mesh::of(application, release, &environment.name) else {
+                continue;
+            };
             problems.extend(mesh.own_subsets(environment));
-            if let Err(wrong) = mesh.routes_patches(application, environment, Routes::Both(Weight::ZERO), release) {
+            if let Err(wrong) =
+                mesh.routes_patches(application, environment, Routes::Both(Weight::ZERO), release)
+            {
                 problems.extend(wrong);
             }
         }
         problems.dedup();
         problems
+    }
+
+    fn own_weight(&self, application: &Application, release: &Release) -> Result<Option<u64>, Diagnostic> {
+        let mut found: Option<(Option<u64>, Location)> = None;
+        for environment in application.environments.values() {
+            let Some(mesh) = Mesh::of(application, release, &environment.name) else {
+                continue;
+            };
+            let own = environment
+                .patches
+                .iter()
+                .filter(|patch| !application.owns(&patch.origin));
+            for patch in own.filter(|patch| patch.target.is(NETWORKING, "VirtualService")) {
+                let rules = patch
+                    .value
+                    .pointer("/spec/http")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .enumerate();
+                for (rule_index, rule) in
+                    rules.filter(|(_, rule)| matches!(mesh.split().read(rule), Ok(Some(Routes::Plain))))
+                {
+                    let weight = rule.pointer("/route/0/weight").and_then(Value::as_u64);
+                    let at = patch
+                        .origin
+                        .below(&["spec", "http", &rule_index.to_string(), "route"])
+                        .as_key();
+                    match &found {
+                        Some((known, other)) if *known != weight => {
+                            let message =
+                                "some routes give their only destination a weight and others another or none";
+                            return Err(Diagnostic::error(Code::CanaryImpossible, message)
+                                .at(at)
+                                .related(other.clone(), "unlike this one")
+                                .hint("a single destination gets everything anyway: take the weights out, or write 100 at each"));
+                        }
+                        _ => found = Some((weight, at)),
+                    }
+                }
+            }
+        }
+        Ok(found.and_then(|(weight, _)| weight))
     }
 
     fn emit(
@@ -59,8 +115,15 @@ impl Provider for Istio {
         let mut problems = Vec::new();
         if shape.labels {
             let workload = release.workload.clone();
-            let version = if release.copy_runs == Version::Stable { Version::Canary } else { Version::Stable };
-            intents.push(Intent::Label { workload, labels: version_labels(application, release, version) });
+            let version = if release.copy_runs == Version::Stable {
+                Version::Canary
+            } else {
+                Version::Stable
+            };
+            intents.push(Intent::Label {
+                workload,
+                labels: version_labels(application, release, version),
+            });
         }
         if shape.copy {
             intents.push(Intent::Copy(CopyIntent {
@@ -71,13 +134,19 @@ impl Provider for Istio {
             }));
         }
         for environment in application.environments.values() {
-            let Some(mesh) = Mesh::of(application, release, &environment.name) else { continue };
+            let Some(mesh) = Mesh::of(application, release, &environment.name) else {
+                continue;
+            };
             intents.push(match shape.subsets {
                 true => mesh.destination_rule(environment),
-                false => mesh.no_destination_rule(application, environment),
+                false => mesh.no_destination_rule(application, environment, release),
             });
             intents.push(mesh.service(application, environment, release, shape.wide));
-            let routes = shape.routes.get(&environment.name).copied().unwrap_or(Routes::Plain);
+            let routes = shape
+                .routes
+                .get(&environment.name)
+                .copied()
+                .unwrap_or(Routes::Plain);
             match mesh.routes_patches(application, environment, routes, release) {
                 Ok(patches) => routes_patches.extend(patches),
                 Err(wrong) => problems.extend(wrong),
@@ -86,23 +155,43 @@ impl Provider for Istio {
         // Weights differ per environment, so routes are written per environment even while they are the same.
         let mut intents = together(intents);
         intents.extend(routes_patches);
-        if problems.is_empty() { Ok(intents) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(intents)
+        } else {
+            Err(problems)
+        }
     }
 
     fn observe(&self, application: &Application, release: &Release, environment: &str) -> Observed {
         let mut drift = Vec::new();
         let Some(mesh) = Mesh::of(application, release, environment) else {
             let copy = application.workloads.contains_key(&release.copy);
-            return Observed { labels: false, copy, subsets: false, wide: false, routes: Routes::Plain, routes_at: None, drift };
+            return Observed {
+                labels: false,
+                copy,
+                subsets: false,
+                wide: false,
+                routes: Routes::Plain,
+                routes_at: None,
+                drift,
+            };
         };
-        let pods = |workload: &str| application.deployed(environment, workload, "apps", "Deployment")?.pod_labels();
+        let pods = |workload: &str| {
+            application
+                .deployed(environment, workload, "apps", "Deployment")?
+                .pod_labels()
+        };
         let original = pods(&release.workload);
         let copy = pods(&release.copy);
-        let has = |pods: Option<&Map<String, Value>>, label: &str| pods.is_some_and(|pods| pods.contains_key(label));
+        let has = |pods: Option<&Map<String, Value>>, label: &str| {
+            pods.is_some_and(|pods| pods.contains_key(label))
+        };
         let service = application.deployed(environment, &release.workload, "", "Service");
         let selector = service.and_then(|service| service.value.pointer("/spec/selector")?.as_object());
         let wide = match (selector, original, copy) {
-            (Some(selector), Some(original), Some(copy)) => selects(selector, original) && selects(selector, copy),
+            (Some(selector), Some(original), Some(copy)) => {
+                selects(selector, original) && selects(selector, copy)
+            }
             (Some(selector), ..) => selector.contains_key(CANARY_LABEL),
             _ => false,
         };
@@ -137,12 +226,20 @@ impl Provider for Istio {
             .iter()
             .enumerate()
             .flat_map(|(rule_index, rule)| {
-                let entries = rule.get("route").and_then(Value::as_array).into_iter().flatten().enumerate();
-                let weights = entries.filter_map(|(index, entry)| Some((index, split.weight_of(entry, canary)?)));
-                weights.map(move |(index, weight)| {
-                    let path = format!("/spec/http/{rule_index}/route/{index}/weight");
-                    json!({"op": "replace", "path": path, "value": weight.percent()})
-                }).collect::<Vec<_>>()
+                let entries = rule
+                    .get("route")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .enumerate();
+                let weights =
+                    entries.filter_map(|(index, entry)| Some((index, split.weight_of(entry, canary)?)));
+                weights
+                    .map(move |(index, weight)| {
+                        let path = format!("/spec/http/{rule_index}/route/{index}/weight");
+                        json!({"op": "replace", "path": path, "value": weight.percent()})
+                    })
+                    .collect::<Vec<_>>()
             })
             .collect();
         Some((service.object.clone(), Value::Array(operations)))
@@ -198,8 +295,13 @@ struct Mesh {
 impl Mesh {
     /// `None` where the workload has no Service or VirtualService.
     fn of(application: &Application, release: &Release, environment: &str) -> Option<Self> {
-        let service = &application.generated(environment, &release.workload, "", "Service")?.object.name;
-        let routes = &application.generated(environment, &release.workload, NETWORKING, "VirtualService")?.object;
+        let service = &application
+            .generated(environment, &release.workload, "", "Service")?
+            .object
+            .name;
+        let routes = &application
+            .generated(environment, &release.workload, NETWORKING, "VirtualService")?
+            .object;
         let mut mesh = Self {
             namespace: application.namespace.clone(),
             service: service.clone(),
@@ -219,16 +321,36 @@ impl Mesh {
 
     /// Finds the subsets of the two versions: by the pods they select, else by their labels, else by their names.
     fn find_subsets(&mut self, application: &Application, release: &Release, environment: &str) {
-        let pods = |workload: &str| application.deployed(environment, workload, "apps", "Deployment")?.pod_labels();
-        let rules = application.environments[environment].rendered.of_kind(NETWORKING, "DestinationRule");
+        let pods = |workload: &str| {
+            application
+                .deployed(environment, workload, "apps", "Deployment")?
+                .pod_labels()
+        };
+        let rules = application.environments[environment]
+            .rendered
+            .of_kind(NETWORKING, "DestinationRule");
         let subsets: Vec<(&str, &Map<String, Value>, Location)> = rules
             .filter(|rule| self.is_for_host(rule))
             .flat_map(|rule| {
                 let subsets = rule.value.pointer("/spec/subsets").and_then(Value::as_array);
-                subsets.into_iter().flatten().enumerate().filter_map(|(index, subset)| {
-                    let at = rule.origin.below(&["spec", "subsets", &index.to_string(), "labels", VERSION_LABEL]);
-                    Some((subset.get("name")?.as_str()?, subset.get("labels")?.as_object()?, at))
-                })
+                subsets
+                    .into_iter()
+                    .flatten()
+                    .enumerate()
+                    .filter_map(|(index, subset)| {
+                        let at = rule.origin.below(&[
+                            "spec",
+                            "subsets",
+                            &index.to_string(),
+                            "labels",
+                            VERSION_LABEL,
+                        ]);
+                        Some((
+                            subset.get("name")?.as_str()?,
+                            subset.get("labels")?.as_object()?,
+                            at,
+                        ))
+                    })
             })
             .filter(|(_, labels, _)| labels.contains_key(VERSION_LABEL))
             .collect();
@@ -236,13 +358,18 @@ impl Mesh {
             let pods = pods(release.workload_of(version));
             let selects_pods = |labels: &Map<String, Value>| pods.is_some_and(|pods| selects(labels, pods));
             let by_pods = subsets.iter().find(|(_, labels, _)| selects_pods(labels));
-            let by_label = || subsets.iter().find(|(_, labels, _)| labels[VERSION_LABEL] == version.label());
+            let by_label = || {
+                subsets
+                    .iter()
+                    .find(|(_, labels, _)| labels[VERSION_LABEL] == version.label())
+            };
             let by_name = || subsets.iter().find(|(name, ..)| *name == version.label());
             let (name, labels, at) = by_pods.or_else(by_label).or_else(by_name)?;
             if pods.is_some_and(|pods| pods.contains_key(VERSION_LABEL)) && !selects_pods(labels) {
                 let message = format!("the subset `{name}` selects no pod of the {version} version");
                 let wrong = Diagnostic::error(Code::Drift, message).at(at.clone());
-                self.wrong_subsets.push(wrong.hint(format!("write `{VERSION_LABEL}: {}`", version.label())));
+                self.wrong_subsets
+                    .push(wrong.hint(format!("write `{VERSION_LABEL}: {}`", version.label())));
             }
             Some((*name).to_owned())
         };
@@ -255,7 +382,10 @@ impl Mesh {
 
     /// Whether a destination in the application's namespace means the workload's Service.
     fn is_host(&self, host: &str) -> bool {
-        let short = [self.service.clone(), format!("{}.{}", self.service, self.namespace)];
+        let short = [
+            self.service.clone(),
+            format!("{}.{}", self.service, self.namespace),
+        ];
         host == self.host || short.iter().any(|name| name == host) || host == format!("{}.svc", short[1])
     }
 
@@ -274,7 +404,10 @@ impl Mesh {
 
     /// The DestinationRule for the host that stands in the repository, preferring one with the subsets.
     fn found_rule<'a>(&self, environment: &'a Environment) -> Option<&'a Manifest> {
-        let rules = environment.base.iter().filter(|manifest| manifest.object.is(NETWORKING, "DestinationRule"));
+        let rules = environment
+            .base
+            .iter()
+            .filter(|manifest| manifest.object.is(NETWORKING, "DestinationRule"));
         let mut rules: Vec<_> = rules.filter(|rule| self.is_for_host(rule)).collect();
         rules.sort_by_key(|rule| !self.names_subsets(rule));
         rules.first().copied()
@@ -298,12 +431,19 @@ impl Mesh {
         let subsets = rule.value.pointer("/spec/subsets")?.as_array()?;
         let names = [self.stable.as_str(), self.canary.as_str()];
         let index = subsets.iter().position(|subset| {
-            subset.get("name").and_then(Value::as_str).is_some_and(|name| names.contains(&name))
+            subset
+                .get("name")
+                .and_then(Value::as_str)
+                .is_some_and(|name| names.contains(&name))
         })?;
         let message = format!("{} already has a subset `{}`", rule.object, names[0]);
         let at = rule.origin.below(&["spec", "subsets", &index.to_string()]);
         let hint = "a canary needs the subsets v1 and v2: rename yours first";
-        Some(Diagnostic::error(Code::CanaryImpossible, message).at(at).hint(hint))
+        Some(
+            Diagnostic::error(Code::CanaryImpossible, message)
+                .at(at)
+                .hint(hint),
+        )
     }
 
     fn subset(&self, version: Version) -> Value {
@@ -335,11 +475,22 @@ impl Mesh {
     }
 
     /// No subsets: a rule of ours goes, one of the user's loses them.
-    fn no_destination_rule(&self, application: &Application, environment: &Environment) -> Intent {
+    fn no_destination_rule(
+        &self,
+        application: &Application,
+        environment: &Environment,
+        release: &Release,
+    ) -> Intent {
         let environments = vec![environment.name.clone()];
         let own = ObjectRef::new(&self.api_version, "DestinationRule", &self.rule_name);
-        let Some(found) = self.found_rule(environment).filter(|rule| self.names_subsets(rule)) else {
-            return Intent::NoObject { environments, object: own };
+        let Some(found) = self
+            .found_rule(environment)
+            .filter(|rule| self.names_subsets(rule))
+        else {
+            return Intent::NoObject {
+                environments,
+                object: own,
+            };
         };
         let mut value = found.value.clone();
         if let Some(subsets) = subsets_of(&mut value).filter(|_| !application.owns(&found.origin)) {
@@ -347,7 +498,7 @@ impl Mesh {
             let is_empty = subsets.is_empty();
             let spec = value.get_mut("spec").and_then(Value::as_object_mut);
             match spec {
-                Some(spec) if is_empty && spec.len() <= 2 => {}
+                Some(spec) if is_empty && spec.len() <= 2 && release.origin.is_none() => {}
                 Some(spec) if is_empty => {
                     spec.shift_remove("subsets");
                     return Intent::Object { environments, value };
@@ -355,13 +506,24 @@ impl Mesh {
                 _ => return Intent::Object { environments, value },
             }
         }
-        Intent::NoObject { environments, object: found.object.clone() }
+        Intent::NoObject {
+            environments,
+            object: found.object.clone(),
+        }
     }
 
     /// The Service, selecting the pods of both versions and nothing else, or as it is generated.
-    fn service(&self, application: &Application, environment: &Environment, release: &Release, is_wide: bool) -> Intent {
+    fn service(
+        &self,
+        application: &Application,
+        environment: &Environment,
+        release: &Release,
+        is_wide: bool,
+    ) -> Intent {
         let pods = |workload: &str| {
-            application.deployed(&environment.name, workload, "apps", "Deployment").and_then(Manifest::pod_labels)
+            application
+                .deployed(&environment.name, workload, "apps", "Deployment")
+                .and_then(Manifest::pod_labels)
         };
         let (original, copy) = (pods(&release.workload), pods(&release.copy));
         let service = application.generated(&environment.name, &release.workload, "", "Service");
@@ -379,8 +541,16 @@ impl Mesh {
         let target = ObjectRef::new("v1", "Service", &self.service);
         let fields = json!({"spec": {"selector": selector}});
         match is_wide {
-            true => Intent::Patch { environments, target, fields },
-            false => Intent::NoPatch { environments, target, fields },
+            true => Intent::Patch {
+                environments,
+                target,
+                fields,
+            },
+            false => Intent::NoPatch {
+                environments,
+                target,
+                fields,
+            },
         }
     }
 
@@ -396,37 +566,73 @@ impl Mesh {
     ) -> Result<Vec<Intent>, Vec<Diagnostic>> {
         let mut intents = Vec::new();
         let mut problems = Vec::new();
-        for base in environment.base.iter().filter(|manifest| manifest.object.is(NETWORKING, "VirtualService")) {
+        for base in environment
+            .base
+            .iter()
+            .filter(|manifest| manifest.object.is(NETWORKING, "VirtualService"))
+        {
             let is_users = |patch: &TargetedPatch| !application.owns(&patch.origin);
-            let Some(plain) = render_object(environment, &base.object, &is_users)? else { continue };
+            let Some(plain) = render_object(environment, &base.object, &is_users)? else {
+                continue;
+            };
             let at = http_origin(application, environment, base);
             problems.extend(self.other_protocols(&plain, &base.origin));
-            let Some(http) = plain.value.pointer("/spec/http").and_then(Value::as_array) else { continue };
+            let Some(http) = plain.value.pointer("/spec/http").and_then(Value::as_array) else {
+                continue;
+            };
             let environments = vec![environment.name.clone()];
             let target = base.object.clone();
             match self.split().apply(http, wanted) {
                 Ok(Some(wanted_http)) if wanted != Routes::Plain || wanted_http != *http => {
-                    intents.push(Intent::Patch { environments, target, fields: json!({"spec": {"http": wanted_http}}) });
+                    intents.push(Intent::Patch {
+                        environments,
+                        target,
+                        fields: json!({"spec": {"http": wanted_http}}),
+                    });
                 }
-                Ok(Some(_)) => intents.push(Intent::NoPatch { environments, target, fields: json!({}) }),
+                Ok(Some(_)) => intents.push(Intent::NoPatch {
+                    environments,
+                    target,
+                    fields: json!({}),
+                }),
                 Ok(None) => {}
                 Err(Unsplittable { rule_index, reason }) => {
                     let message = format!("route {} of {} {reason}", rule_index + 1, base.object);
-                    let hint = format!("take the other destinations out before releasing `{}`", release.workload);
+                    let hint = format!(
+                        "take the other destinations out before releasing `{}`",
+                        release.workload
+                    );
                     let problem = Diagnostic::error(Code::UnsupportedRoute, message);
-                    problems.push(problem.at(at.below(&[&rule_index.to_string(), "route"])).hint(hint));
+                    problems.push(
+                        problem
+                            .at(at.below(&[&rule_index.to_string(), "route"]))
+                            .hint(hint),
+                    );
                 }
             }
         }
-        if problems.is_empty() { Ok(intents) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(intents)
+        } else {
+            Err(problems)
+        }
     }
 
     /// Routes of raw TCP and TLS to the host cannot be told apart by version here.
     fn other_protocols(&self, service: &Manifest, at: &Location) -> Vec<Diagnostic> {
         let reaches = |protocol: &str| {
-            let rules = service.value.pointer(&format!("/spec/{protocol}")).and_then(Value::as_array);
-            let entries = rules.into_iter().flatten().filter_map(|rule| rule.get("route")?.as_array()).flatten();
-            entries.filter_map(|entry| entry.pointer("/destination/host")?.as_str()).any(|host| self.is_host(host))
+            let rules = service
+                .value
+                .pointer(&format!("/spec/{protocol}"))
+                .and_then(Value::as_array);
+            let entries = rules
+                .into_iter()
+                .flatten()
+                .filter_map(|rule| rule.get("route")?.as_array())
+                .flatten();
+            entries
+                .filter_map(|entry| entry.pointer("/destination/host")?.as_str())
+                .any(|host| self.is_host(host))
         };
         let protocols = ["tcp", "tls"].into_iter().filter(|protocol| reaches(protocol));
         protocols
@@ -434,26 +640,40 @@ impl Mesh {
                 let message = format!("{} has {protocol} routes to {}", service.object, self.service);
                 Diagnostic::error(Code::UnsupportedRoute, message)
                     .at(at.clone())
-                    .hint("only http routes can be split by weight: route this traffic to a Service of its own")
+                    .hint(
+                        "only http routes can be split by weight: route this traffic to a Service of its own",
+                    )
             })
             .collect()
     }
 
     /// What all routes to the host name; routes that disagree with the others are drift.
-    fn observed_routes(&self, environment: &Environment, drift: &mut Vec<Diagnostic>) -> (Routes, Option<Location>) {
+    fn observed_routes(
+        &self,
+        environment: &Environment,
+        drift: &mut Vec<Diagnostic>,
+    ) -> (Routes, Option<Location>) {
         let mut found: Vec<(Routes, Location, String)> = Vec::new();
         for service in environment.rendered.of_kind(NETWORKING, "VirtualService") {
-            let source = environment.patches.iter().rev().find(|patch| sets_http(patch, &service.object));
+            let source = environment
+                .patches
+                .iter()
+                .rev()
+                .find(|patch| sets_http(patch, &service.object));
             let origin = source.map_or(&service.origin, |patch| &patch.origin);
             let http = service.value.pointer("/spec/http").and_then(Value::as_array);
             for (rule_index, rule) in http.into_iter().flatten().enumerate() {
-                let at = origin.below(&["spec", "http", &rule_index.to_string(), "route"]).as_key();
+                let at = origin
+                    .below(&["spec", "http", &rule_index.to_string(), "route"])
+                    .as_key();
                 let name = format!("route {} of {}", rule_index + 1, service.object);
                 match self.split().read(rule) {
                     Ok(Some(routes)) => found.push((routes, at, name)),
                     Ok(None) => {}
                     Err(Unreadable::Destinations(reason)) => {
-                        drift.push(Diagnostic::error(Code::UnsupportedRoute, format!("{name} {reason}")).at(at));
+                        drift.push(
+                            Diagnostic::error(Code::UnsupportedRoute, format!("{name} {reason}")).at(at),
+                        );
                     }
                     Err(Unreadable::Weights(reason)) => {
                         let wrong = Diagnostic::error(Code::InvalidValue, format!("{name} {reason}")).at(at);
@@ -462,8 +682,13 @@ impl Mesh {
                 }
             }
         }
-        let first = found.iter().find(|(routes, ..)| *routes != Routes::Plain).or(found.first());
-        let Some((routes, at, _)) = first else { return (Routes::Plain, None) };
+        let first = found
+            .iter()
+            .find(|(routes, ..)| *routes != Routes::Plain)
+            .or(found.first());
+        let Some((routes, at, _)) = first else {
+            return (Routes::Plain, None);
+        };
         for (other, at, name) in found.iter().filter(|(other, ..)| other != routes) {
             let message = match other {
                 Routes::Plain => format!("{name} names no version"),
@@ -477,9 +702,15 @@ impl Mesh {
 
 /// Where the `http` list of a VirtualService was written last by the user.
 fn http_origin(application: &Application, environment: &Environment, base: &Manifest) -> Location {
-    let mut patches = environment.patches.iter().rev().filter(|patch| !application.owns(&patch.origin));
+    let mut patches = environment
+        .patches
+        .iter()
+        .rev()
+        .filter(|patch| !application.owns(&patch.origin));
     let source = patches.find(|patch| sets_http(patch, &base.object));
-    source.map_or(&base.origin, |patch| &patch.origin).below(&["spec", "http"])
+    source
+        .map_or(&base.origin, |patch| &patch.origin)
+        .below(&["spec", "http"])
 }
 
 fn sets_http(patch: &TargetedPatch, service: &ObjectRef) -> bool {

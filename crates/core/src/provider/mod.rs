@@ -162,11 +162,21 @@ pub trait Provider: Sync {
     /// Errors: every reason why not.
     fn check_start(&self, application: &Application, release: &Release) -> Vec<Diagnostic>;
 
+    /// The weight that the user's own routes give their single destination, if they say one: a release changes it, so
+    /// it has to be remembered.
+    ///
+    /// Errors: some say one and others another.
+    fn own_weight(&self, application: &Application, release: &Release) -> Result<Option<u64>, Diagnostic>;
+
     /// What must exist for a shape.
     ///
     /// Errors: what cannot be expressed, naming it; never an approximation.
-    fn emit(&self, application: &Application, release: &Release, shape: &Shape)
-    -> Result<Vec<Intent>, Vec<Diagnostic>>;
+    fn emit(
+        &self,
+        application: &Application,
+        release: &Release,
+        shape: &Shape,
+    ) -> Result<Vec<Intent>, Vec<Diagnostic>>;
 
     /// What the rendered objects of an environment say.
     fn observe(&self, application: &Application, release: &Release, environment: &str) -> Observed;
@@ -187,20 +197,42 @@ pub trait Provider: Sync {
 /// `enabled`, or the workload's name where another workload of the application already carries `enabled`;
 /// what the workload carries already stays.
 pub fn canary_mark(application: &Application, release: &Release) -> String {
-    let label = |key: &str| application.workloads.get(key).and_then(|workload| workload.pod_labels.get(CANARY_LABEL));
+    let label = |key: &str| {
+        application
+            .workloads
+            .get(key)
+            .and_then(|workload| workload.pod_labels.get(CANARY_LABEL))
+    };
     if let Some(mark) = label(&release.workload) {
         return mark.clone();
     }
     let is_other = |key: &&String| **key != release.workload && **key != release.copy;
-    let is_taken = application.workloads.keys().filter(is_other).any(|key| label(key).is_some_and(|mark| mark == DEFAULT_MARK));
-    if is_taken { release.workload.clone() } else { DEFAULT_MARK.to_owned() }
+    let is_taken = application
+        .workloads
+        .keys()
+        .filter(is_other)
+        .any(|key| label(key).is_some_and(|mark| mark == DEFAULT_MARK));
+    if is_taken {
+        release.workload.clone()
+    } else {
+        DEFAULT_MARK.to_owned()
+    }
 }
 
 /// The canary label's value of the first release of an application. Source: the GAP canary guide.
 pub const DEFAULT_MARK: &str = "enabled";
 
 /// The labels of a version's pods.
-pub fn version_labels(application: &Application, release: &Release, version: Version) -> IndexMap<String, String> {
+pub fn version_labels(
+    application: &Application,
+    release: &Release,
+    version: Version,
+) -> IndexMap<String, String> {
     let mark = canary_mark(application, release);
-    [(VERSION_LABEL.to_owned(), version.label().to_owned()), (CANARY_LABEL.to_owned(), mark)].into_iter().collect()
+    [
+        (VERSION_LABEL.to_owned(), version.label().to_owned()),
+        (CANARY_LABEL.to_owned(), mark),
+    ]
+    .into_iter()
+    .collect()
 }

@@ -37,7 +37,8 @@ fn describe(at: &Location, message: &str) -> Diagnostic {
     if message.starts_with("unknown field") {
         let unknown = quoted.next().unwrap_or_default();
         let known: Vec<&str> = quoted.collect();
-        let found = Diagnostic::error(Code::UnknownKey, format!("unknown key `{unknown}`")).at(at.clone().as_key());
+        let found =
+            Diagnostic::error(Code::UnknownKey, format!("unknown key `{unknown}`")).at(at.clone().as_key());
         return match nearest(unknown, known.iter().copied()) {
             Some(name) => found.hint(format!("did you mean `{name}`?")),
             None => found.hint(format!("known keys: {}", known.join(", "))),
@@ -49,12 +50,17 @@ fn describe(at: &Location, message: &str) -> Diagnostic {
     if message.starts_with("unknown variant") {
         let unknown = quoted.next().unwrap_or_default();
         let known: Vec<&str> = quoted.collect();
-        let found = Diagnostic::error(Code::InvalidValue, format!("unknown value `{unknown}`")).at(at.clone());
+        let found =
+            Diagnostic::error(Code::InvalidValue, format!("unknown value `{unknown}`")).at(at.clone());
         return match nearest(unknown, known.iter().copied()) {
             Some(name) => found.hint(format!("did you mean `{name}`?")),
             None => found.hint(format!("known values: {}", known.join(", "))),
         };
     }
     let message = message.strip_prefix("invalid type: ").unwrap_or(message);
-    Diagnostic::error(Code::WrongType, message.replace("expected a", "expected").as_str()).at(at.clone())
+    Diagnostic::error(
+        Code::WrongType,
+        message.replace("expected a", "expected").as_str(),
+    )
+    .at(at.clone())
 }

@@ -98,9 +98,14 @@ struct EnvironmentEntry {
 /// Errors: everything wrong with the file, each with its place. Whether workloads and environments exist is
 /// checked by [`check_names`], once the application is known.
 pub fn parse(file: &RepoPath, stream: &Stream) -> Result<Vec<Release>, Vec<Diagnostic>> {
-    let mut documents = stream.documents().iter().enumerate().filter(|(_, document)| !document.is_empty());
+    let mut documents = stream
+        .documents()
+        .iter()
+        .enumerate()
+        .filter(|(_, document)| !document.is_empty());
     let Some((index, document)) = documents.next() else {
-        let empty = Diagnostic::error(Code::InvalidValue, "the release file is empty").at(Location::file(file));
+        let empty =
+            Diagnostic::error(Code::InvalidValue, "the release file is empty").at(Location::file(file));
         return Err(vec![empty.hint("delete it, or write one with `tidegate init`")]);
     };
     if let Some((second, _)) = documents.next() {
@@ -127,7 +132,11 @@ pub fn parse(file: &RepoPath, stream: &Stream) -> Result<Vec<Release>, Vec<Diagn
             Err(wrong) => problems.extend(wrong),
         }
     }
-    if problems.is_empty() { Ok(releases) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(releases)
+    } else {
+        Err(problems)
+    }
 }
 
 fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>> {
@@ -135,7 +144,11 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
     let provider = ProviderId::parse(&entry.provider).unwrap_or_else(|| {
         let message = format!("unknown provider `{}`", entry.provider);
         let found = Diagnostic::error(Code::UnknownName, message).at(at.below(&["provider"]));
-        problems.push(known_names(found, &entry.provider, ProviderId::ALL.iter().map(|id| id.as_str())));
+        problems.push(known_names(
+            found,
+            &entry.provider,
+            ProviderId::ALL.iter().map(|id| id.as_str()),
+        ));
         ProviderId::Istio
     });
     let tag = at.below(&["stable", "image", "tag"]);
@@ -174,7 +187,10 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
         copy_runs,
         method,
         provider,
-        stable: PinnedImage { repository: entry.stable.image.repository, tag: Some(entry.stable.image.tag) },
+        stable: PinnedImage {
+            repository: entry.stable.image.repository,
+            tag: Some(entry.stable.image.tag),
+        },
         from_tag: entry.stable.from.tag,
         from_weight: entry.stable.from.weight,
         steps,
@@ -194,10 +210,14 @@ pub fn parse_steps(steps: &[u64]) -> Result<Vec<Weight>, Diagnostic> {
     let mut weights = Vec::new();
     for step in steps {
         let Some(weight) = Weight::new(*step).filter(|weight| *weight > Weight::ZERO) else {
-            return Err(wrong(format!("a step of {step} percent is not between 1 and 100")));
+            return Err(wrong(format!(
+                "a step of {step} percent is not between 1 and 100"
+            )));
         };
         if weights.last().is_some_and(|last| *last >= weight) {
-            return Err(wrong(format!("the step {step} does not come after a smaller one")));
+            return Err(wrong(format!(
+                "the step {step} does not come after a smaller one"
+            )));
         }
         weights.push(weight);
     }
@@ -216,7 +236,10 @@ pub fn check_tag(tag: &str) -> Option<Diagnostic> {
         if digest.len() == 64 && digest.chars().all(is_hex) {
             return None;
         }
-        let message = format!("`{tag}` is not a digest: {} characters after `sha256:`", digest.len());
+        let message = format!(
+            "`{tag}` is not a digest: {} characters after `sha256:`",
+            digest.len()
+        );
         let hint = "a digest is `sha256:` and 64 lower-case hex digits; copy it from the registry";
         return Some(Diagnostic::error(Code::InvalidValue, message).hint(hint));
     }
@@ -224,7 +247,10 @@ pub fn check_tag(tag: &str) -> Option<Diagnostic> {
     let is_rest = |c: char| is_first(c) || c == '.' || c == '-';
     let is_tag = tag.starts_with(is_first) && tag.chars().all(is_rest) && tag.len() <= 128;
     if tag == "latest" {
-        let wrong = Diagnostic::error(Code::InvalidValue, "the tag `latest` moves, so it cannot pin a version");
+        let wrong = Diagnostic::error(
+            Code::InvalidValue,
+            "the tag `latest` moves, so it cannot pin a version",
+        );
         return Some(wrong.hint("use the commit's tag or the image's digest"));
     }
     (!is_tag).then(|| {
@@ -235,16 +261,23 @@ pub fn check_tag(tag: &str) -> Option<Diagnostic> {
 
 /// Checks the names a release uses against what the application has.
 pub fn check_names(release: &Release, workloads: &[&str], environments: &[&str]) -> Vec<Diagnostic> {
-    let Some(at) = &release.origin else { return Vec::new() };
+    let Some(at) = &release.origin else {
+        return Vec::new();
+    };
     let mut problems = Vec::new();
     if !workloads.contains(&release.workload.as_str()) {
         let message = format!("there is no workload `{}`", release.workload);
         let found = Diagnostic::error(Code::UnknownName, message).at(at.below(&["workload"]));
         problems.push(known_names(found, &release.workload, workloads.iter().copied()));
     }
-    for name in release.environment_steps.keys().filter(|name| !environments.contains(&name.as_str())) {
+    for name in release
+        .environment_steps
+        .keys()
+        .filter(|name| !environments.contains(&name.as_str()))
+    {
         let message = format!("there is no environment `{name}`");
-        let found = Diagnostic::error(Code::UnknownName, message).at(at.below(&["environments", name]).as_key());
+        let found =
+            Diagnostic::error(Code::UnknownName, message).at(at.below(&["environments", name]).as_key());
         problems.push(known_names(found, name, environments.iter().copied()));
     }
     problems

@@ -5,19 +5,21 @@ use std::collections::BTreeMap;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 
 /// Followed by a number: a place that a person may edit.
-pub const MARK: &str = "a person's note ";
+pub(crate) const MARK: &str = "a person's note ";
 
 /// The tag that the repository starts with.
-pub const TAG: &str = "5b1f0c7e";
+pub(crate) const TAG: &str = "5b1f0c7e";
 
 /// Choices made from a list of numbers; when it is used up, the plainest choice is made.
-pub struct Choices<'a> {
+pub(crate) struct Choices<'a> {
     numbers: std::slice::Iter<'a, u8>,
 }
 
 impl<'a> Choices<'a> {
-    pub fn new(numbers: &'a [u8]) -> Self {
-        Self { numbers: numbers.iter() }
+    pub(crate) fn new(numbers: &'a [u8]) -> Self {
+        Self {
+            numbers: numbers.iter(),
+        }
     }
 
     fn of(&mut self, count: u8) -> u8 {
@@ -35,7 +37,7 @@ impl<'a> Choices<'a> {
 }
 
 /// A whole repository: a spec with a workload `web` that can be released, patches and resources.
-pub fn repository(choices: &mut Choices<'_>) -> MemoryRepo {
+pub(crate) fn repository(choices: &mut Choices<'_>) -> MemoryRepo {
     let mut files = BTreeMap::new();
     let mut add = |name: &str, text: String| {
         files.insert(RepoPath::new(name).expect("a path"), text);
@@ -45,12 +47,17 @@ pub fn repository(choices: &mut Choices<'_>) -> MemoryRepo {
     for folder in ["gap", "gap/staging", "gap/production"] {
         if choices.is() {
             let text = deployment_patch(choices);
-            add(&format!("{folder}/gap_patch_deployment.yaml"), ended(choices, text));
+            add(
+                &format!("{folder}/gap_patch_deployment.yaml"),
+                ended(choices, text),
+            );
         }
     }
+    // A weight at one single destination and none at another is refused, so it is the same everywhere.
+    let weight = choices.pick(&["", "      weight: 100 # a person's note 0\n"]);
     for folder in ["gap/staging", "gap/production"] {
         if choices.is() {
-            let text = routes_patch(choices);
+            let text = routes_patch(choices, weight);
             add(&format!("{folder}/gap_patch_routes.yaml"), ended(choices, text));
         }
     }
@@ -64,8 +71,16 @@ pub fn repository(choices: &mut Choices<'_>) -> MemoryRepo {
 
 /// Line ends and the last one.
 fn ended(choices: &mut Choices<'_>, text: String) -> String {
-    let text = if choices.of(4) == 1 { text.replace('\n', "\r\n") } else { text };
-    if choices.of(4) == 1 { text.trim_end().to_owned() } else { text }
+    let text = if choices.of(4) == 1 {
+        text.replace('\n', "\r\n")
+    } else {
+        text
+    };
+    if choices.of(4) == 1 {
+        text.trim_end().to_owned()
+    } else {
+        text
+    }
 }
 
 /// Text being written at a depth, with an indentation of its own.
@@ -108,11 +123,17 @@ impl Writer<'_, '_> {
 
 fn spec(choices: &mut Choices<'_>) -> String {
     let indent = choices.pick(&[2, 4, 3]);
-    let mut writer = Writer { choices, text: String::new(), indent };
+    let mut writer = Writer {
+        choices,
+        text: String::new(),
+        indent,
+    };
     if writer.choices.is() {
         writer.comment(0);
     }
-    let name = writer.choices.pick(&["name: orders", "name: 'orders'", "\"name\": orders"]);
+    let name = writer
+        .choices
+        .pick(&["name: orders", "name: 'orders'", "\"name\": orders"]);
     writer.line(0, name);
     writer.line(0, "namespace: checkout");
     writer.line(0, "useServiceMesh: true");
@@ -143,7 +164,9 @@ fn spec(choices: &mut Choices<'_>) -> String {
 }
 
 fn image(writer: &mut Writer<'_, '_>, depth: usize) {
-    let tag = writer.choices.pick(&["tag: 5b1f0c7e", "tag: \"5b1f0c7e\"", "tag:   '5b1f0c7e'"]);
+    let tag = writer
+        .choices
+        .pick(&["tag: 5b1f0c7e", "tag: \"5b1f0c7e\"", "tag:   '5b1f0c7e'"]);
     if writer.choices.of(3) == 1 {
         let flow = format!("image: {{ repository: team/orders, {tag} }}");
         return writer.line(depth, &flow);
@@ -162,14 +185,29 @@ fn worker(writer: &mut Writer<'_, '_>, name: &str) {
 }
 
 fn flow_web(writer: &mut Writer<'_, '_>, has_root_image: bool) {
-    let image = if has_root_image { String::new() } else { format!(", image: {{repository: team/orders, tag: {TAG}}}") };
-    let labels = writer.choices.pick(&["", ", podLabels: {tier: front}", ",podLabels: { tier: front , }"]);
-    let line = writer.choices.pick(&["web: {ingress: {enabled: true}", "web: { ingress: { enabled: true }", "web:  {\"ingress\": {\"enabled\": true}"]);
-    writer.line(1, &format!("{line}{labels}{image}, command: [/app/serve, '--all']}}"));
+    let image = if has_root_image {
+        String::new()
+    } else {
+        format!(", image: {{repository: team/orders, tag: {TAG}}}")
+    };
+    let labels = writer
+        .choices
+        .pick(&["", ", podLabels: {tier: front}", ",podLabels: { tier: front , }"]);
+    let line = writer.choices.pick(&[
+        "web: {ingress: {enabled: true}",
+        "web: { ingress: { enabled: true }",
+        "web:  {\"ingress\": {\"enabled\": true}",
+    ]);
+    writer.line(
+        1,
+        &format!("{line}{labels}{image}, command: [/app/serve, '--all']}}"),
+    );
 }
 
 fn block_web(writer: &mut Writer<'_, '_>, has_root_image: bool) {
-    let key = writer.choices.pick(&["web:", "\"web\":", "web: &web", "web:   # the shop front's API"]);
+    let key = writer
+        .choices
+        .pick(&["web:", "\"web\":", "web: &web", "web:   # the shop front's API"]);
     writer.line(1, key);
     if writer.choices.of(4) == 1 {
         writer.comment(2);
@@ -208,7 +246,10 @@ fn block_web(writer: &mut Writer<'_, '_>, has_root_image: bool) {
         writer.line(3, "enabled: true");
         writer.line(3, "minReplicas: 2");
         writer.line(3, "maxReplicas: 6");
-        writer.line(3, "metrics: [{type: Resource, name: cpu, targetAverageUtilization: 60}]");
+        writer.line(
+            3,
+            "metrics: [{type: Resource, name: cpu, targetAverageUtilization: 60}]",
+        );
     }
     if writer.choices.is() {
         writer.line(2, "resources: {requests: {cpu: 200m}}");
@@ -248,23 +289,28 @@ fn deployment_patch(choices: &mut Choices<'_>) -> String {
     )
 }
 
-fn routes_patch(choices: &mut Choices<'_>) -> String {
+fn routes_patch(choices: &mut Choices<'_>, weight: &str) -> String {
     let host = choices.pick(&["orders-web.checkout.svc.cluster.local", "orders-web"]);
     let entry = choices.pick(&[
         "    - destination:\n        host: HOST # a person's note 0\n",
         "    - destination: {host: HOST}\n",
         "    - destination: {host: HOST, port: {number: 80}}\n      headers: {request: {set: {a: b}}}\n",
     ]);
+    let entry = format!("{entry}{weight}");
     let match_rule = choices.pick(&[
         "",
-        "  - name: bulk # a person's note 1\n    match:\n    - uri: {prefix: /bulk}\n    timeout: 30s\n    route:\n    - destination: {host: HOST}\n",
+        "  - name: bulk # a person's note 1\n    match:\n    - uri: {prefix: /bulk}\n    timeout: 30s\n    route:\n    - destination: {host: HOST}\nWEIGHT",
         "  - match: [{uri: {exact: /old}}]\n    redirect: {uri: /new}\n",
     ]);
-    let rest = choices.pick(&["", "    timeout: 5s\n    retries: {attempts: 2} # a person's note 2\n", "    corsPolicy:\n      allowOrigins:\n      - exact: https://example.com\n"]);
+    let rest = choices.pick(&[
+        "",
+        "    timeout: 5s\n    retries: {attempts: 2} # a person's note 2\n",
+        "    corsPolicy:\n      allowOrigins:\n      - exact: https://example.com\n",
+    ]);
     let text = format!(
         "apiVersion: networking.istio.io/v1beta1\nkind: VirtualService\nmetadata: {{name: orders--web}}\nspec:\n  http:\n{match_rule}  - route:\n{entry}{rest}"
     );
-    text.replace("HOST", host)
+    text.replace("HOST", host).replace("WEIGHT", weight)
 }
 
 fn resources(choices: &mut Choices<'_>) -> String {

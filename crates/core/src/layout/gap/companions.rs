@@ -29,7 +29,9 @@ pub(super) fn companions(
     // Resources first: a patch of a resource that is copied is copied with it.
     for pass in [Source::Resource, Source::Patch] {
         for (source, location, value) in sources.iter().filter(|(source, ..)| *source == pass) {
-            let Some(object) = ObjectRef::of(value) else { continue };
+            let Some(object) = ObjectRef::of(value) else {
+                continue;
+            };
             let new_name = match source {
                 Source::Resource => match twin.aim(&object, value) {
                     Aim::Elsewhere => None,
@@ -40,14 +42,19 @@ pub(super) fn companions(
                     }
                 },
                 Source::Patch => twin.patched_name(&object).or_else(|| {
-                    let copied = renamed.iter().find(|(other, _)| other.kind == object.kind && other.name == object.name);
+                    let copied = renamed
+                        .iter()
+                        .find(|(other, _)| other.kind == object.kind && other.name == object.name);
                     copied.map(|(_, name)| name.clone())
                 }),
             };
             let Some(new_name) = new_name else { continue };
             renamed.push((object, new_name.clone()));
             match twin.document(application, location, value, &new_name) {
-                Ok(text) => files.entry(twin.file(application, location, *source)).or_default().push(text),
+                Ok(text) => files
+                    .entry(twin.file(application, location, *source))
+                    .or_default()
+                    .push(text),
                 Err(problem) => problems.push(problem),
             }
         }
@@ -55,7 +62,11 @@ pub(super) fn companions(
     if let Some((file, text)) = twin.unprotect(application) {
         files.entry(file).or_default().push(text);
     }
-    if problems.is_empty() { Ok(files) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(files)
+    } else {
+        Err(problems)
+    }
 }
 
 /// The documents aimed at the copy, in any file: they go with it.
@@ -66,12 +77,16 @@ pub(super) fn of_copy(application: &Application, release: &Release) -> Vec<Locat
     let sources = sources(application);
     for pass in [Source::Resource, Source::Patch] {
         for (source, location, value) in sources.iter().filter(|(source, ..)| *source == pass) {
-            let Some(object) = ObjectRef::of(value) else { continue };
+            let Some(object) = ObjectRef::of(value) else {
+                continue;
+            };
             let is_aimed = match source {
                 Source::Resource => matches!(twin.aim(&object, value), Aim::Workload),
                 Source::Patch => {
                     twin.generated_name(&object)
-                        || names.iter().any(|other| other.kind == object.kind && other.name == object.name)
+                        || names
+                            .iter()
+                            .any(|other| other.kind == object.kind && other.name == object.name)
                 }
             };
             if is_aimed {
@@ -88,14 +103,33 @@ pub fn accidental_services(application: &Application, release: &Release) -> Vec<
     let twin = Twin::new(application, release);
     let mut found: Vec<Diagnostic> = Vec::new();
     for environment in application.environments.values() {
-        for service in environment.base.iter().filter(|manifest| manifest.object.is("", "Service")) {
+        for service in environment
+            .base
+            .iter()
+            .filter(|manifest| manifest.object.is("", "Service"))
+        {
             let selector = service.value.pointer("/spec/selector").and_then(Value::as_object);
-            let selects = selector.is_some_and(|selector| matches(selector, &twin.pods) && matches(selector, &twin.copy_pods));
-            let is_own = application.workloads.values().any(|workload| workload.origin.pointer() == service.origin.pointer());
-            if selects && !is_own && !found.iter().any(|known| known.location.as_ref() == Some(&service.origin)) {
-                let message = format!("{} selects the pods of `{}` too, without weights", service.object, release.copy);
-                let warning = Diagnostic::warning(Code::AccidentalSelection, message).at(service.origin.clone());
-                found.push(warning.hint("name the `app` label in its selector if only one version may serve it"));
+            let selects = selector
+                .is_some_and(|selector| matches(selector, &twin.pods) && matches(selector, &twin.copy_pods));
+            let is_own = application
+                .workloads
+                .values()
+                .any(|workload| workload.origin.pointer() == service.origin.pointer());
+            if selects
+                && !is_own
+                && !found
+                    .iter()
+                    .any(|known| known.location.as_ref() == Some(&service.origin))
+            {
+                let message = format!(
+                    "{} selects the pods of `{}` too, without weights",
+                    service.object, release.copy
+                );
+                let warning =
+                    Diagnostic::warning(Code::AccidentalSelection, message).at(service.origin.clone());
+                found.push(
+                    warning.hint("name the `app` label in its selector if only one version may serve it"),
+                );
             }
         }
     }
@@ -118,7 +152,11 @@ fn sources(application: &Application) -> Vec<(Source, Location, Value)> {
     };
     let is_generated = |location: &Location| location.pointer().is_some_and(|pointer| !pointer.is_root());
     for environment in application.environments.values() {
-        for manifest in environment.base.iter().filter(|manifest| !is_generated(&manifest.origin)) {
+        for manifest in environment
+            .base
+            .iter()
+            .filter(|manifest| !is_generated(&manifest.origin))
+        {
             add(Source::Resource, &manifest.origin, &manifest.value);
         }
         for patch in &environment.patches {
@@ -148,15 +186,40 @@ struct Twin<'a> {
 }
 
 /// Generated objects that are about a workload's pods; Service, Ingress and routes are about reaching them.
-const POD_KINDS: [(&str, &str); 3] =
-    [("apps", "Deployment"), ("autoscaling", "HorizontalPodAutoscaler"), ("security.istio.io", "AuthorizationPolicy")];
+const POD_KINDS: [(&str, &str); 3] = [
+    ("apps", "Deployment"),
+    ("autoscaling", "HorizontalPodAutoscaler"),
+    ("security.istio.io", "AuthorizationPolicy"),
+];
 
 /// Kinds that never act on the pods of a workload by name or label, or that are about reaching them.
 const OTHER_KINDS: [&str; 26] = [
-    "Certificate", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "DaemonSet", "Deployment",
-    "DestinationRule", "ExternalSecret", "Gateway", "HTTPRoute", "Ingress", "IngressClass", "Job", "Namespace",
-    "PersistentVolumeClaim", "PriorityClass", "ReferenceGrant", "ResourceQuota", "Role", "RoleBinding", "Secret",
-    "Service", "ServiceAccount", "ServiceEntry", "VirtualService",
+    "Certificate",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "DestinationRule",
+    "ExternalSecret",
+    "Gateway",
+    "HTTPRoute",
+    "Ingress",
+    "IngressClass",
+    "Job",
+    "Namespace",
+    "PersistentVolumeClaim",
+    "PriorityClass",
+    "ReferenceGrant",
+    "ResourceQuota",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "ServiceEntry",
+    "VirtualService",
 ];
 
 impl<'a> Twin<'a> {
@@ -175,7 +238,9 @@ impl<'a> Twin<'a> {
         let mut pods = Map::new();
         for environment in application.environments.keys() {
             for (group, kind) in POD_KINDS {
-                let Some(manifest) = application.generated(environment, workload, group, kind) else { continue };
+                let Some(manifest) = application.generated(environment, workload, group, kind) else {
+                    continue;
+                };
                 let name = &manifest.object.name;
                 names.insert(name.clone(), replace_suffix(name, workload, other));
                 objects.push(manifest.object.clone());
@@ -195,17 +260,28 @@ impl<'a> Twin<'a> {
             labels.shift_remove(crate::provider::VERSION_LABEL);
             labels.shift_remove(crate::provider::CANARY_LABEL);
         }
-        Self { release, names, objects, pods, copy_pods }
+        Self {
+            release,
+            names,
+            objects,
+            pods,
+            copy_pods,
+        }
     }
 
     fn generated_name(&self, object: &ObjectRef) -> bool {
-        let is_same = |known: &ObjectRef| known.kind == object.kind && known.group() == object.group() && known.name == object.name;
+        let is_same = |known: &ObjectRef| {
+            known.kind == object.kind && known.group() == object.group() && known.name == object.name
+        };
         self.objects.iter().any(is_same)
     }
 
     /// The copy's object for a patched object of the workload.
     fn patched_name(&self, object: &ObjectRef) -> Option<String> {
-        self.names.get(&object.name).filter(|_| self.generated_name(object)).cloned()
+        self.names
+            .get(&object.name)
+            .filter(|_| self.generated_name(object))
+            .cloned()
     }
 
     fn rename(&self, name: &str) -> String {
@@ -225,7 +301,9 @@ impl<'a> Twin<'a> {
         visit(value, &mut PointerBuf::new(), &mut |pointer, inner| {
             if self.rewritten(pointer, inner).is_some() {
                 is_aimed = true;
-            } else if inner.as_str().is_some_and(|text| self.names.contains_key(text)) && !is_explained(pointer) {
+            } else if inner.as_str().is_some_and(|text| self.names.contains_key(text))
+                && !is_explained(pointer)
+            {
                 unknown.get_or_insert_with(|| pointer.clone());
             }
         });
@@ -238,15 +316,28 @@ impl<'a> Twin<'a> {
 
     /// What a value at a place becomes for the copy, if it is aimed at the workload.
     fn rewritten(&self, pointer: &PointerBuf, value: &Value) -> Option<Value> {
-        let tokens: Vec<String> = pointer.tokens().map(|token| token.decoded().into_owned()).collect();
+        let tokens: Vec<String> = pointer
+            .tokens()
+            .map(|token| token.decoded().into_owned())
+            .collect();
         let last = tokens.last().map_or("", String::as_str);
-        let above = tokens.len().checked_sub(2).map_or("", |index| tokens[index].as_str());
+        let above = tokens
+            .len()
+            .checked_sub(2)
+            .map_or("", |index| tokens[index].as_str());
         match value {
             // A label selector, or a plain map of labels that is one.
             Value::Object(labels) if SELECTORS.contains(&last) && self.selects_one(labels) => {
                 let rewrite = |(key, value): (&String, &Value)| {
                     let differs = self.pods.get(key) == Some(value) && self.copy_pods.get(key) != Some(value);
-                    (key.clone(), if differs { self.copy_pods[key].clone() } else { value.clone() })
+                    (
+                        key.clone(),
+                        if differs {
+                            self.copy_pods[key].clone()
+                        } else {
+                            value.clone()
+                        },
+                    )
                 };
                 Some(Value::Object(labels.iter().map(rewrite).collect()))
             }
@@ -256,24 +347,35 @@ impl<'a> Twin<'a> {
                 let values = expression.get("values")?.as_array()?;
                 let own = self.pods.get(key)?;
                 let twin = self.copy_pods.get(key).filter(|twin| *twin != own)?;
-                let is_in = expression.get("operator")? == "In" && values.contains(own) && !values.contains(twin);
-                let values = values.iter().map(|value| if value == own { twin.clone() } else { value.clone() });
+                let is_in =
+                    expression.get("operator")? == "In" && values.contains(own) && !values.contains(twin);
+                let values = values
+                    .iter()
+                    .map(|value| if value == own { twin.clone() } else { value.clone() });
                 let mut rewritten = expression.clone();
                 rewritten.insert("values".to_owned(), values.collect());
                 is_in.then_some(Value::Object(rewritten))
             }
             // A reference to the workload's Deployment, a container of it.
-            Value::Object(reference) if last.ends_with("Ref") || last == "targetRefs" || above == "targetRefs" => {
+            Value::Object(reference)
+                if last.ends_with("Ref") || last == "targetRefs" || above == "targetRefs" =>
+            {
                 let kind = reference.get("kind")?.as_str()?;
                 let name = reference.get("name")?.as_str()?;
-                let is_own = self.objects.iter().any(|object| object.kind == kind && object.name == name);
+                let is_own = self
+                    .objects
+                    .iter()
+                    .any(|object| object.kind == kind && object.name == name);
                 let mut rewritten = reference.clone();
                 rewritten.insert("name".to_owned(), json!(self.names.get(name)?));
                 is_own.then_some(Value::Object(rewritten))
             }
             Value::Object(container) if above == "containers" || above == "initContainers" => {
                 let mut rewritten = container.clone();
-                rewritten.insert("name".to_owned(), json!(self.names.get(container.get("name")?.as_str()?)?));
+                rewritten.insert(
+                    "name".to_owned(),
+                    json!(self.names.get(container.get("name")?.as_str()?)?),
+                );
                 Some(Value::Object(rewritten))
             }
             Value::String(text) if last == "containerName" || last == "container" => {
@@ -289,22 +391,48 @@ impl<'a> Twin<'a> {
     }
 
     /// The text of a document, with its comments, rewritten for the copy.
-    fn document(&self, application: &Application, location: &Location, value: &Value, name: &str) -> Result<String, Diagnostic> {
+    fn document(
+        &self,
+        application: &Application,
+        location: &Location,
+        value: &Value,
+        name: &str,
+    ) -> Result<String, Diagnostic> {
         let refused = |reason: String| {
             let message = format!("this cannot be copied for `{}`: {reason}", self.release.copy);
             Diagnostic::error(Code::CannotCopy, message).at(location.clone())
         };
-        let stream = application.files.get(&location.file).ok_or_else(|| refused("the file is gone".to_owned()))?;
-        let text = stream.document_text(location.document().unwrap_or(0)).replace("\r\n", "\n");
-        let text = if text.ends_with('\n') { text } else { format!("{text}\n") };
-        let mut edits = vec![Edit::Set { at: PointerBuf::from_tokens(["metadata", "name"]), value: json!(name) }];
+        let stream = application
+            .files
+            .get(&location.file)
+            .ok_or_else(|| refused("the file is gone".to_owned()))?;
+        let text = stream
+            .document_text(location.document().unwrap_or(0))
+            .replace("\r\n", "\n");
+        let text = if text.ends_with('\n') {
+            text
+        } else {
+            format!("{text}\n")
+        };
+        let mut edits = vec![Edit::Set {
+            at: PointerBuf::from_tokens(["metadata", "name"]),
+            value: json!(name),
+        }];
         visit(value, &mut PointerBuf::new(), &mut |pointer, inner| {
-            let Some(rewritten) = self.rewritten(pointer, inner) else { return };
+            let Some(rewritten) = self.rewritten(pointer, inner) else {
+                return;
+            };
             edits.extend(leaf_edits(pointer, inner, &rewritten));
         });
         let copy = Stream::parse(text).map_err(|error| refused(error.to_string()))?;
-        let index = copy.documents().iter().position(|document| !document.is_empty()).unwrap_or(0);
-        copy.edit(index, &edits).map(Stream::into_text).map_err(|error| refused(error.to_string()))
+        let index = copy
+            .documents()
+            .iter()
+            .position(|document| !document.is_empty())
+            .unwrap_or(0);
+        copy.edit(index, &edits)
+            .map(Stream::into_text)
+            .map_err(|error| refused(error.to_string()))
     }
 
     /// The file of ours beside the original.
@@ -313,7 +441,10 @@ impl<'a> Twin<'a> {
             Source::Resource => "gap_canary",
             Source::Patch => "gap_patch_canary",
         };
-        location.file.parent().join(&own_file_name(application, self.release, prefix, "copy"))
+        location
+            .file
+            .parent()
+            .join(&own_file_name(application, self.release, prefix, "copy"))
     }
 
     /// A protected copy could not be deleted at the end: the patch takes the label off it.
@@ -328,8 +459,19 @@ impl<'a> Twin<'a> {
             "metadata": {"name": self.names.get(&deployment.object.name)?, "labels": {LABEL: null}},
         });
         let folder = application.at.join("gap");
-        let file = folder.join(&own_file_name(application, self.release, "gap_patch_canary", "copy"));
-        Some((file, format!("# the copy has to go again at the end\n{}", tidegate_yaml::print(&patch))))
+        let file = folder.join(&own_file_name(
+            application,
+            self.release,
+            "gap_patch_canary",
+            "copy",
+        ));
+        Some((
+            file,
+            format!(
+                "# the copy has to go again at the end\n{}",
+                tidegate_yaml::print(&patch)
+            ),
+        ))
     }
 }
 
@@ -338,7 +480,10 @@ const SELECTORS: [&str; 4] = ["matchLabels", "selector", "podSelector", "labels"
 
 /// Places where a workload's name may stand without aiming at its pods.
 fn is_explained(pointer: &PointerBuf) -> bool {
-    let tokens: Vec<String> = pointer.tokens().map(|token| token.decoded().into_owned()).collect();
+    let tokens: Vec<String> = pointer
+        .tokens()
+        .map(|token| token.decoded().into_owned())
+        .collect();
     tokens.first().is_some_and(|first| first == "metadata")
 }
 
@@ -351,7 +496,11 @@ fn visit(value: &Value, pointer: &mut PointerBuf, found: &mut impl FnMut(&Pointe
     found(pointer, value);
     let inner: Vec<(String, &Value)> = match value {
         Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), value)).collect(),
-        Value::Array(list) => list.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (index.to_string(), value))
+            .collect(),
         _ => Vec::new(),
     };
     for (token, value) in inner {
@@ -373,10 +522,16 @@ fn leaf_edits(pointer: &PointerBuf, before: &Value, after: &Value) -> Vec<Edit> 
             .map(|(key, value)| {
                 let mut at = pointer.clone();
                 at.push_back(key.as_str());
-                Edit::Set { at, value: value.clone() }
+                Edit::Set {
+                    at,
+                    value: value.clone(),
+                }
             })
             .collect(),
-        _ => vec![Edit::Set { at: pointer.clone(), value: after.clone() }],
+        _ => vec![Edit::Set {
+            at: pointer.clone(),
+            value: after.clone(),
+        }],
     }
 }
 
@@ -389,10 +544,16 @@ fn replace_suffix(name: &str, workload: &str, other: &str) -> String {
 }
 
 fn cannot_copy(twin: &Twin<'_>, object: &ObjectRef, location: &Location, at: &PointerBuf) -> Diagnostic {
-    let message = format!("{object} names workload `{}` in a way that cannot be copied", twin.release.workload);
+    let message = format!(
+        "{object} names workload `{}` in a way that cannot be copied",
+        twin.release.workload
+    );
     let path: Vec<String> = at.tokens().map(|token| token.decoded().into_owned()).collect();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     Diagnostic::error(Code::CannotCopy, message)
         .at(location.below(&path))
-        .hint(format!("write one for `{}` yourself before the canary starts, and take this name out of it", twin.release.copy))
+        .hint(format!(
+            "write one for `{}` yourself before the canary starts, and take this name out of it",
+            twin.release.copy
+        ))
 }

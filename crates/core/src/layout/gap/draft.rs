@@ -22,7 +22,12 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(application: &'a Application) -> Self {
-        Self { application, edited: BTreeMap::new(), created: BTreeMap::new(), removed: BTreeMap::new() }
+        Self {
+            application,
+            edited: BTreeMap::new(),
+            created: BTreeMap::new(),
+            removed: BTreeMap::new(),
+        }
     }
 
     /// The text of a file as edited so far.
@@ -33,8 +38,12 @@ impl<'a> Draft<'a> {
     /// Applies edits to the document a location is in.
     pub(super) fn edit(&mut self, location: &Location, edits: &[Edit]) -> Result<(), Diagnostic> {
         let (file, document) = (&location.file, location.document().unwrap_or(0));
-        let Some(stream) = self.stream(file) else { return Err(missing(file)) };
-        let edited = stream.edit(document, edits).map_err(|error| cannot_edit(location, &error))?;
+        let Some(stream) = self.stream(file) else {
+            return Err(missing(file));
+        };
+        let edited = stream
+            .edit(document, edits)
+            .map_err(|error| cannot_edit(location, &error))?;
         self.edited.insert(file.clone(), Arc::new(edited));
         Ok(())
     }
@@ -42,26 +51,45 @@ impl<'a> Draft<'a> {
     /// Makes the document a location is in say `wanted`, with the least change of its text.
     pub(super) fn reconcile(&mut self, location: &Location, wanted: &Value) -> Result<(), Diagnostic> {
         let (file, document) = (&location.file, location.document().unwrap_or(0));
-        let Some(stream) = self.stream(file) else { return Err(missing(file)) };
-        if stream.documents().get(document).is_some_and(|document| document.value() == wanted) {
+        let Some(stream) = self.stream(file) else {
+            return Err(missing(file));
+        };
+        if stream
+            .documents()
+            .get(document)
+            .is_some_and(|document| document.value() == wanted)
+        {
             return Ok(());
         }
-        let edited =
-            stream.reconcile(document, wanted, &identity).map_err(|error| cannot_edit(location, &error))?;
+        let edited = stream
+            .reconcile(document, wanted, &identity)
+            .map_err(|error| cannot_edit(location, &error))?;
         self.edited.insert(file.clone(), Arc::new(edited));
         Ok(())
     }
 
     /// Adds a document to a file of ours.
-    pub(super) fn add_document(&mut self, file: &RepoPath, header: &str, value: &Value) -> Result<(), Diagnostic> {
+    pub(super) fn add_document(
+        &mut self,
+        file: &RepoPath,
+        header: &str,
+        value: &Value,
+    ) -> Result<(), Diagnostic> {
         self.add_documents(file, header, &[tidegate_yaml::print(value)])
     }
 
     /// Adds documents to a file of ours, creating it where it is not there.
-    pub(super) fn add_documents(&mut self, file: &RepoPath, header: &str, documents: &[String]) -> Result<(), Diagnostic> {
+    pub(super) fn add_documents(
+        &mut self,
+        file: &RepoPath,
+        header: &str,
+        documents: &[String],
+    ) -> Result<(), Diagnostic> {
         for text in documents {
             if let Some(stream) = self.stream(file) {
-                let added = stream.append_document(text).map_err(|error| cannot_edit(&Location::file(file), &error))?;
+                let added = stream
+                    .append_document(text)
+                    .map_err(|error| cannot_edit(&Location::file(file), &error))?;
                 self.edited.insert(file.clone(), Arc::new(added));
             } else if let Some(created) = self.created.get_mut(file) {
                 created.push_str("---\n");
@@ -75,31 +103,52 @@ impl<'a> Draft<'a> {
 
     /// Removes the document a location is in; a file without documents goes.
     pub(super) fn remove_document(&mut self, location: &Location) {
-        self.removed.entry(location.file.clone()).or_default().insert(location.document().unwrap_or(0));
+        self.removed
+            .entry(location.file.clone())
+            .or_default()
+            .insert(location.document().unwrap_or(0));
     }
 
     /// The changed files.
     pub(super) fn finish(mut self) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
         let mut changes = Vec::new();
         for (file, documents) in std::mem::take(&mut self.removed) {
-            let Some(stream) = self.stream(&file).cloned() else { continue };
-            let remaining = stream.documents().iter().enumerate().filter(|(index, document)| {
-                !documents.contains(index) && !document.is_empty()
-            });
+            let Some(stream) = self.stream(&file).cloned() else {
+                continue;
+            };
+            let remaining = stream
+                .documents()
+                .iter()
+                .enumerate()
+                .filter(|(index, document)| !documents.contains(index) && !document.is_empty());
             if remaining.count() == 0 {
-                let before = self.application.files.get(&file).map(|stream| stream.text().to_owned());
+                let before = self
+                    .application
+                    .files
+                    .get(&file)
+                    .map(|stream| stream.text().to_owned());
                 self.edited.remove(&file);
-                changes.push(FileChange { path: file, before, after: None });
+                changes.push(FileChange {
+                    path: file,
+                    before,
+                    after: None,
+                });
                 continue;
             }
             let mut stream = stream;
             for document in documents.iter().rev() {
                 let removed = stream.remove_document(*document);
-                stream = Arc::new(removed.map_err(|error| vec![cannot_edit(&Location::file(&file), &error)])?);
+                stream =
+                    Arc::new(removed.map_err(|error| vec![cannot_edit(&Location::file(&file), &error)])?);
             }
             self.edited.insert(file, stream);
         }
-        let text = |file: &RepoPath| self.application.files.get(file).map(|stream| stream.text().to_owned());
+        let text = |file: &RepoPath| {
+            self.application
+                .files
+                .get(file)
+                .map(|stream| stream.text().to_owned())
+        };
         changes.extend(self.edited.iter().map(|(file, stream)| FileChange {
             path: file.clone(),
             before: text(file),

@@ -1,6 +1,6 @@
 //! The layout of SAP Emarsys' GAP: a spec in `gap/gap.yaml`, extra resources and patches beside it, per environment.
 //!
-//! [`load`] reads an application and renders its environments; [`place`] says what its files become for a release.
+//! [`load`] reads an application and renders its environments; [`place()`] says what its files become for a release.
 //! Nothing is written here.
 
 use std::collections::BTreeSet;

@@ -20,19 +20,35 @@ use crate::repo::RepoPath;
 /// The wanted contents of all files that carry a release.
 ///
 /// Errors: everything that cannot be written without changing something else, naming it.
-pub fn place(application: &Application, release: &Release, intents: &[Intent]) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
-    let mut place = Place { application, release, draft: Draft::new(application), problems: Vec::new() };
+pub fn place(
+    application: &Application,
+    release: &Release,
+    intents: &[Intent],
+) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+    let mut place = Place {
+        application,
+        release,
+        draft: Draft::new(application),
+        problems: Vec::new(),
+    };
     for intent in intents {
         place.intent(intent);
     }
-    if !intents.iter().any(|intent| matches!(intent, Intent::Label { .. })) {
+    if !intents
+        .iter()
+        .any(|intent| matches!(intent, Intent::Label { .. }))
+    {
         let edited = spec_edits::remove_labels(application, release, &mut place.draft);
         place.keep(edited);
     }
     if !intents.iter().any(|intent| matches!(intent, Intent::Copy(_))) {
         place.remove_copy();
     }
-    if place.problems.is_empty() { place.draft.finish() } else { Err(place.problems) }
+    if place.problems.is_empty() {
+        place.draft.finish()
+    } else {
+        Err(place.problems)
+    }
 }
 
 struct Place<'a> {
@@ -55,7 +71,8 @@ impl<'a> Place<'a> {
             }
             Intent::Copy(copy) => {
                 if self.application.workloads.contains_key(&copy.key) {
-                    let edited = spec_edits::set_labels(self.application, &copy.key, &copy.labels, &mut self.draft);
+                    let edited =
+                        spec_edits::set_labels(self.application, &copy.key, &copy.labels, &mut self.draft);
                     self.keep(edited);
                     let edited = spec_edits::admit_callers(self.application, copy, &mut self.draft);
                     self.keep(edited);
@@ -73,8 +90,16 @@ impl<'a> Place<'a> {
             }
             Intent::Object { environments, value } => self.object(environments, value),
             Intent::NoObject { environments, object } => self.no_object(environments, object),
-            Intent::Patch { environments, target, fields } => self.patch(environments, target, fields),
-            Intent::NoPatch { environments, target, fields } => self.no_patch(environments, target, fields),
+            Intent::Patch {
+                environments,
+                target,
+                fields,
+            } => self.patch(environments, target, fields),
+            Intent::NoPatch {
+                environments,
+                target,
+                fields,
+            } => self.no_patch(environments, target, fields),
         }
     }
 
@@ -91,9 +116,15 @@ impl<'a> Place<'a> {
     }
 
     fn object(&mut self, environments: &[String], value: &Value) {
-        let Some(object) = ObjectRef::of(value) else { return };
+        let Some(object) = ObjectRef::of(value) else {
+            return;
+        };
         let found = self.environments(environments).find_map(|environment| {
-            environment.base.iter().find(|manifest| manifest.object == object).map(|manifest| manifest.origin.clone())
+            environment
+                .base
+                .iter()
+                .find(|manifest| manifest.object == object)
+                .map(|manifest| manifest.origin.clone())
         });
         let placed = match found {
             Some(origin) => self.draft.reconcile(&origin, value),
@@ -108,14 +139,23 @@ impl<'a> Place<'a> {
     fn no_object(&mut self, environments: &[String], object: &ObjectRef) {
         let origins: Vec<Location> = self
             .environments(environments)
-            .flat_map(|environment| environment.base.iter().filter(|manifest| manifest.object == *object))
+            .flat_map(|environment| {
+                environment
+                    .base
+                    .iter()
+                    .filter(|manifest| manifest.object == *object)
+            })
             .map(|manifest| manifest.origin.clone())
             .collect();
-        origins.iter().for_each(|origin| self.draft.remove_document(origin));
+        origins
+            .iter()
+            .for_each(|origin| self.draft.remove_document(origin));
     }
 
     fn patch(&mut self, environments: &[String], target: &ObjectRef, fields: &Value) {
-        let is_said = self.environments(environments).all(|environment| says_already(environment, target, fields));
+        let is_said = self
+            .environments(environments)
+            .all(|environment| says_already(environment, target, fields));
         let source = self.source(environments, target, fields);
         if is_said && source.is_none() {
             return;
@@ -124,7 +164,7 @@ impl<'a> Place<'a> {
             Some(patch) => {
                 let mut wanted = patch.value.clone();
                 overlay(&mut wanted, fields);
-                if self.application.owns(&patch.origin) || !self.is_redundant(environments, patch, &wanted) {
+                if !self.was_for_the_canary_alone(environments, patch, &wanted) {
                     self.draft.reconcile(&patch.origin, &wanted)
                 } else {
                     self.draft.remove_document(&patch.origin);
@@ -169,10 +209,19 @@ impl<'a> Place<'a> {
 
     /// The patch document to edit: one of ours for these environments, or one of the user's that replaces the
     /// same list (two such patches would fight; maps merge, so they do not).
-    fn source(&self, environments: &[String], target: &ObjectRef, fields: &Value) -> Option<&'a TargetedPatch> {
+    fn source(
+        &self,
+        environments: &[String],
+        target: &ObjectRef,
+        fields: &Value,
+    ) -> Option<&'a TargetedPatch> {
         let is_for_these = |patch: &TargetedPatch| self.environments_of(&patch.origin.file) == *environments;
         let replaces = |patch: &TargetedPatch| {
-            if self.application.owns(&patch.origin) { shares(&patch.value, fields, false) } else { shares(&patch.value, fields, true) }
+            if self.application.owns(&patch.origin) {
+                shares(&patch.value, fields, false)
+            } else {
+                shares(&patch.value, fields, true)
+            }
         };
         self.patches(environments, target)
             .into_iter()
@@ -185,10 +234,14 @@ impl<'a> Place<'a> {
         let mut found: Vec<&TargetedPatch> = Vec::new();
         for environment in self.environments(environments) {
             let aimed = environment.patches.iter().filter(|patch| {
-                patch.target.kind == target.kind && patch.target.name == target.name && patch.target.group() == target.group()
+                patch.target.kind == target.kind
+                    && patch.target.name == target.name
+                    && patch.target.group() == target.group()
             });
             for patch in aimed.filter(|patch| {
-                self.environments_of(&patch.origin.file).iter().all(|name| environments.contains(name))
+                self.environments_of(&patch.origin.file)
+                    .iter()
+                    .all(|name| environments.contains(name))
             }) {
                 if !found.iter().any(|other| other.origin == patch.origin) {
                     found.push(patch);
@@ -198,26 +251,40 @@ impl<'a> Place<'a> {
         found
     }
 
-    /// Whether a patch of the user's would change nothing any more, so that it was there for the canary alone.
-    fn is_redundant(&self, environments: &[String], patch: &TargetedPatch, wanted: &Value) -> bool {
-        self.environments(environments).all(|environment| {
-            let others = |other: &TargetedPatch| other.origin != patch.origin && !self.application.owns(&other.origin);
-            match render_object(environment, &patch.target, &others) {
-                Ok(Some(without)) => says(&without.value, wanted),
-                _ => false,
-            }
-        })
+    /// Whether a patch of a canary made by hand would change nothing any more. A recorded release met its user's patches
+    /// when it started, so they stay even if they say nothing.
+    fn was_for_the_canary_alone(
+        &self,
+        environments: &[String],
+        patch: &TargetedPatch,
+        wanted: &Value,
+    ) -> bool {
+        let is_made_by_hand = self.release.origin.is_none() && !self.application.owns(&patch.origin);
+        is_made_by_hand
+            && self.environments(environments).all(|environment| {
+                let others = |other: &TargetedPatch| {
+                    other.origin != patch.origin && !self.application.owns(&other.origin)
+                };
+                match render_object(environment, &patch.target, &others) {
+                    Ok(Some(without)) => says(&without.value, wanted),
+                    _ => false,
+                }
+            })
     }
 
     fn environments(&self, names: &[String]) -> impl Iterator<Item = &'a Environment> {
-        names.iter().filter_map(|name| self.application.environments.get(name))
+        names
+            .iter()
+            .filter_map(|name| self.application.environments.get(name))
     }
 
     /// The environments a file counts for, by its folder.
     fn environments_of(&self, file: &RepoPath) -> Vec<String> {
         let folder = file.parent();
         let all = || self.application.environments.keys().cloned();
-        match self.application.environments.contains_key(folder.file_name()) && folder.parent() == self.folder() {
+        match self.application.environments.contains_key(folder.file_name())
+            && folder.parent() == self.folder()
+        {
             true => vec![folder.file_name().to_owned()],
             false => all().collect(),
         }
@@ -234,18 +301,30 @@ impl<'a> Place<'a> {
             [name] if self.application.environments.len() > 1 => self.folder().join(name),
             _ => self.folder(),
         };
-        folder.join(&own_file_name(self.application, self.release, prefix, &snake_case(kind)))
+        folder.join(&own_file_name(
+            self.application,
+            self.release,
+            prefix,
+            &snake_case(kind),
+        ))
     }
 }
 
 /// First line of a file of ours.
-const HEADER: &str = "# Written by tidegate for the canary of this application; `tidegate status` says where it stands.\n";
+const HEADER: &str =
+    "# Written by tidegate for the canary of this application; `tidegate status` says where it stands.\n";
 
 /// First line of a file with what was copied for the copy.
-const HEADER_COPY: &str = "# Written by tidegate: what is aimed at the workload, once more for its copy. Goes with the copy.\n";
+const HEADER_COPY: &str =
+    "# Written by tidegate: what is aimed at the workload, once more for its copy. Goes with the copy.\n";
 
 /// The name of a file of ours.
-pub(super) fn own_file_name(application: &Application, release: &Release, prefix: &str, what: &str) -> String {
+pub(super) fn own_file_name(
+    application: &Application,
+    release: &Release,
+    prefix: &str,
+    what: &str,
+) -> String {
     match canary_mark(application, release).as_str() {
         DEFAULT_MARK => format!("{prefix}_{what}.yaml"),
         _ => format!("{prefix}_{}_{what}.yaml", release.workload.replace('-', "_")),
@@ -284,39 +363,52 @@ fn overlay(value: &mut Value, fields: &Value) {
 /// Whether a rendered object has what a patch would make of it.
 fn says(object: &Value, patch: &Value) -> bool {
     match (object, patch) {
-        (Value::Object(object), Value::Object(patch)) => patch.iter().all(|(key, field)| match (object.get(key), field) {
-            (found, Value::Null) => found.is_none_or(Value::is_null),
-            (Some(found), field) => says(found, field),
-            (None, _) => false,
-        }),
+        (Value::Object(object), Value::Object(patch)) => {
+            patch.iter().all(|(key, field)| match (object.get(key), field) {
+                (found, Value::Null) => found.is_none_or(Value::is_null),
+                (Some(found), field) => says(found, field),
+                (None, _) => false,
+            })
+        }
         (object, patch) => object == patch,
     }
 }
 
 fn says_already(environment: &Environment, target: &ObjectRef, fields: &Value) -> bool {
-    let found = environment.rendered.find(target.group(), &target.kind, &target.name);
+    let found = environment
+        .rendered
+        .find(target.group(), &target.kind, &target.name);
     found.is_some_and(|object: &Manifest| says(&object.value, fields))
 }
 
 /// Whether two patches say the same leaf; with `lists_only`, a leaf that is a list.
 fn shares(value: &Value, fields: &Value, lists_only: bool) -> bool {
     match (value, fields) {
-        (Value::Object(value), Value::Object(fields)) => {
-            fields.iter().any(|(key, field)| value.get(key).is_some_and(|inner| shares(inner, field, lists_only)))
-        }
+        (Value::Object(value), Value::Object(fields)) => fields.iter().any(|(key, field)| {
+            value
+                .get(key)
+                .is_some_and(|inner| shares(inner, field, lists_only))
+        }),
         (value, _) => !lists_only || value.is_array(),
     }
 }
 
 /// Whether a patch of the user's holds the release's mark, so that it was written for a canary.
 fn carries_mark(value: &Value, fields: &Value) -> bool {
-    let mark = |value: &Value| value.pointer("/spec/selector").and_then(|selector| selector.get(CANARY_LABEL)).cloned();
+    let mark = |value: &Value| {
+        value
+            .pointer("/spec/selector")
+            .and_then(|selector| selector.get(CANARY_LABEL))
+            .cloned()
+    };
     mark(value).is_some_and(|found| Some(found) == mark(fields))
 }
 
 /// Takes out of a patch what equals `fields`; maps that become empty go with it.
 fn take_out(value: &mut Value, fields: &Value) {
-    let (Value::Object(value), Value::Object(fields)) = (value, fields) else { return };
+    let (Value::Object(value), Value::Object(fields)) = (value, fields) else {
+        return;
+    };
     for (key, field) in fields {
         let Some(inner) = value.get_mut(key) else { continue };
         if inner == field {
@@ -332,16 +424,24 @@ fn take_out(value: &mut Value, fields: &Value) {
 
 /// Whether a patch says nothing but which object it is for.
 fn is_identity_only(value: &Value) -> bool {
-    let Some(fields) = value.as_object() else { return false };
+    let Some(fields) = value.as_object() else {
+        return false;
+    };
     fields.iter().all(|(key, field)| match key.as_str() {
         "apiVersion" | "kind" => true,
-        "metadata" => field.as_object().is_some_and(|metadata| metadata.keys().all(|key| key == "name" || key == "namespace")),
+        "metadata" => field
+            .as_object()
+            .is_some_and(|metadata| metadata.keys().all(|key| key == "name" || key == "namespace")),
         _ => false,
     })
 }
 
 /// Writes a tag where an image has one.
-pub fn set_tag(application: &Application, image: &Image, tag: &str) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+pub fn set_tag(
+    application: &Application,
+    image: &Image,
+    tag: &str,
+) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
     let mut draft = Draft::new(application);
     spec_edits::set_tag(image, tag, &mut draft).map_err(|problem| vec![problem])?;
     draft.finish()
@@ -349,17 +449,33 @@ pub fn set_tag(application: &Application, image: &Image, tag: &str) -> Result<Ve
 
 /// Why files that were placed do not read as what was meant: a later patch undoes one of ours.
 pub fn undone(after: &Application, environment: &str) -> Diagnostic {
-    let patches = after.environments.get(environment).map_or(&[][..], |environment| &environment.patches);
-    for (index, ours) in patches.iter().enumerate().filter(|(_, patch)| after.owns(&patch.origin)) {
+    let patches = after
+        .environments
+        .get(environment)
+        .map_or(&[][..], |environment| &environment.patches);
+    for (index, ours) in patches
+        .iter()
+        .enumerate()
+        .filter(|(_, patch)| after.owns(&patch.origin))
+    {
         let is_same_object = |patch: &&TargetedPatch| {
-            patch.target.kind == ours.target.kind && patch.target.name == ours.target.name && !after.owns(&patch.origin)
+            patch.target.kind == ours.target.kind
+                && patch.target.name == ours.target.name
+                && !after.owns(&patch.origin)
         };
-        let Some(later) = patches[index + 1..].iter().find(is_same_object) else { continue };
-        let message = format!("this patch of {} comes after the one of the release and undoes it", later.target);
+        let Some(later) = patches[index + 1..].iter().find(is_same_object) else {
+            continue;
+        };
+        let message = format!(
+            "this patch of {} comes after the one of the release and undoes it",
+            later.target
+        );
         let own = ours.origin.file.file_name();
         return Diagnostic::error(Code::Undone, message)
             .at(later.origin.clone())
-            .hint(format!("take what both say out of it, or rename its file so that it sorts before {own}"));
+            .hint(format!(
+                "take what both say out of it, or rename its file so that it sorts before {own}"
+            ));
     }
     let message = format!("in {environment} the files would not read as the phase they were written for");
     Diagnostic::error(Code::Undone, message)

@@ -19,33 +19,72 @@ pub fn path(application: &Application) -> RepoPath {
 pub fn add(application: &Application, text: String) -> Result<FileChange, Diagnostic> {
     let path = path(application);
     let Some(stream) = application.files.get(&path) else {
-        return Ok(FileChange { path, before: None, after: Some(text) });
+        return Ok(FileChange {
+            path,
+            before: None,
+            after: Some(text),
+        });
     };
     let entry = tidegate_yaml::Stream::parse(text).ok().and_then(|added| {
-        added.documents().iter().find_map(|document| document.value().pointer("/releases/0").cloned())
+        added
+            .documents()
+            .iter()
+            .find_map(|document| document.value().pointer("/releases/0").cloned())
     });
     let into = PointerBuf::from_tokens(["releases"]);
-    let edit = Edit::Insert { into, place: Place::Last, key: None, value: entry.unwrap_or(Value::Null) };
-    let after = stream.edit(0, &[edit]).map_err(|error| cannot_edit(&path, &error.to_string()))?;
-    Ok(FileChange { path, before: Some(stream.text().to_owned()), after: Some(after.into_text()) })
+    let edit = Edit::Insert {
+        into,
+        place: Place::Last,
+        key: None,
+        value: entry.unwrap_or(Value::Null),
+    };
+    let after = stream
+        .edit(0, &[edit])
+        .map_err(|error| cannot_edit(&path, &error.to_string()))?;
+    Ok(FileChange {
+        path,
+        before: Some(stream.text().to_owned()),
+        after: Some(after.into_text()),
+    })
 }
 
 /// Takes a release out, and the file with the last one; `None` where the release is written nowhere.
 pub fn remove(application: &Application, release: &Release) -> Result<Option<FileChange>, Diagnostic> {
-    let Some((path, before)) = written(application, release) else { return Ok(None) };
-    let recorded = application.releases.iter().filter(|release| release.origin.is_some()).count();
+    let Some((path, before)) = written(application, release) else {
+        return Ok(None);
+    };
+    let recorded = application
+        .releases
+        .iter()
+        .filter(|release| release.origin.is_some())
+        .count();
     if recorded <= 1 {
-        return Ok(Some(FileChange { path, before: Some(before), after: None }));
+        return Ok(Some(FileChange {
+            path,
+            before: Some(before),
+            after: None,
+        }));
     }
     edit(application, release, path, |at| Edit::Remove { at }).map(Some)
 }
 
 /// Moves the pin of the stable version.
-pub fn set_pin(application: &Application, release: &Release, tag: &str) -> Result<Option<FileChange>, Diagnostic> {
-    let Some((path, _)) = written(application, release) else { return Ok(None) };
+pub fn set_pin(
+    application: &Application,
+    release: &Release,
+    tag: &str,
+) -> Result<Option<FileChange>, Diagnostic> {
+    let Some((path, _)) = written(application, release) else {
+        return Ok(None);
+    };
     let set = |mut at: PointerBuf| {
-        ["stable", "image", "tag"].iter().for_each(|token| at.push_back(*token));
-        Edit::Set { at, value: json!(tag) }
+        ["stable", "image", "tag"]
+            .iter()
+            .for_each(|token| at.push_back(*token));
+        Edit::Set {
+            at,
+            value: json!(tag),
+        }
     };
     edit(application, release, path, set).map(Some)
 }
@@ -62,12 +101,21 @@ fn edit(
     path: RepoPath,
     edit: impl FnOnce(PointerBuf) -> Edit,
 ) -> Result<FileChange, Diagnostic> {
-    let origin = release.origin.as_ref().and_then(|origin| Some((origin.document()?, origin.pointer()?.clone())));
+    let origin = release
+        .origin
+        .as_ref()
+        .and_then(|origin| Some((origin.document()?, origin.pointer()?.clone())));
     let (Some((document, at)), Some(stream)) = (origin, application.files.get(&path)) else {
         return Err(cannot_edit(&path, "the release is not there any more"));
     };
-    let after = stream.edit(document, &[edit(at)]).map_err(|error| cannot_edit(&path, &error.to_string()))?;
-    Ok(FileChange { path, before: Some(stream.text().to_owned()), after: Some(after.into_text()) })
+    let after = stream
+        .edit(document, &[edit(at)])
+        .map_err(|error| cannot_edit(&path, &error.to_string()))?;
+    Ok(FileChange {
+        path,
+        before: Some(stream.text().to_owned()),
+        after: Some(after.into_text()),
+    })
 }
 
 fn cannot_edit(path: &RepoPath, reason: &str) -> Diagnostic {

@@ -30,19 +30,39 @@ pub(super) fn set_labels(
 }
 
 /// Takes the version labels off the released workload.
-pub(super) fn remove_labels(application: &Application, release: &Release, draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
-    let Some(workload) = application.workloads.get(&release.workload) else { return Ok(()) };
+pub(super) fn remove_labels(
+    application: &Application,
+    release: &Release,
+    draft: &mut Draft<'_>,
+) -> Result<(), Diagnostic> {
+    let Some(workload) = application.workloads.get(&release.workload) else {
+        return Ok(());
+    };
     let ours = [VERSION_LABEL, CANARY_LABEL];
     if !ours.iter().any(|label| workload.pod_labels.contains_key(*label)) {
         return Ok(());
     }
     let origin = origin(application, &release.workload)?;
-    let is_alone = workload.pod_labels.keys().all(|label| ours.contains(&label.as_str()));
+    let is_alone = workload
+        .pod_labels
+        .keys()
+        .all(|label| ours.contains(&label.as_str()));
     if is_alone && !keeps_empty_labels(draft, &origin) {
-        return draft.edit(&origin, &[Edit::Remove { at: at(&origin, &[POD_LABELS]) }]);
+        return draft.edit(
+            &origin,
+            &[Edit::Remove {
+                at: at(&origin, &[POD_LABELS]),
+            }],
+        );
     }
-    let carried = ours.iter().filter(|label| workload.pod_labels.contains_key(**label));
-    let edits: Vec<Edit> = carried.map(|label| Edit::Remove { at: at(&origin, &[POD_LABELS, label]) }).collect();
+    let carried = ours
+        .iter()
+        .filter(|label| workload.pod_labels.contains_key(**label));
+    let edits: Vec<Edit> = carried
+        .map(|label| Edit::Remove {
+            at: at(&origin, &[POD_LABELS, label]),
+        })
+        .collect();
     draft.edit(&origin, &edits)
 }
 
@@ -59,7 +79,11 @@ fn keeps_empty_labels(draft: &Draft<'_>, workload: &Location) -> bool {
 }
 
 /// Copies a workload, with its comments, right behind the original, and makes the copy keep one version.
-pub(super) fn add_copy(application: &Application, copy: &CopyIntent, draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
+pub(super) fn add_copy(
+    application: &Application,
+    copy: &CopyIntent,
+    draft: &mut Draft<'_>,
+) -> Result<(), Diagnostic> {
     let original = origin(application, &copy.of)?;
     let mut place = pointer(&original);
     place.pop_back();
@@ -69,40 +93,67 @@ pub(super) fn add_copy(application: &Application, copy: &CopyIntent, draft: &mut
 
     let value = value_at(draft, &original, &[]).unwrap_or(Value::Null);
     let place = Place::After(copy.of.clone());
-    let mut edits = vec![Edit::Copy { from: pointer(&original), key: copy.key.clone(), place }];
+    let mut edits = vec![Edit::Copy {
+        from: pointer(&original),
+        key: copy.key.clone(),
+        place,
+    }];
     edits.extend(label_edits(&location, value.get(POD_LABELS), &copy.labels)?);
-    edits.push(Edit::Set { at: at(&location, &["ingress", "enabled"]), value: json!(false) });
+    edits.push(Edit::Set {
+        at: at(&location, &["ingress", "enabled"]),
+        value: json!(false),
+    });
     edits.extend(image_edits(&location, value.get("image"), copy));
     edits.extend(caller_edits(&location, &value));
     draft.edit(&original, &edits)
 }
 
 /// Makes a copy that is there already admit the callers of the original and the ingress controller.
-pub(super) fn admit_callers(application: &Application, copy: &CopyIntent, draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
+pub(super) fn admit_callers(
+    application: &Application,
+    copy: &CopyIntent,
+    draft: &mut Draft<'_>,
+) -> Result<(), Diagnostic> {
     let location = origin(application, &copy.key)?;
     let original = value_at(draft, &origin(application, &copy.of)?, &[]).unwrap_or(Value::Null);
     let mut value = value_at(draft, &location, &[]).unwrap_or(Value::Null);
     let mut edits = Vec::new();
     if let (None, Some(policy)) = (value.get(POLICY), original.get(POLICY)) {
-        edits.push(Edit::Set { at: at(&location, &[POLICY]), value: policy.clone() });
+        edits.push(Edit::Set {
+            at: at(&location, &[POLICY]),
+            value: policy.clone(),
+        });
         value = original;
     }
     edits.extend(caller_edits(&location, &value));
-    if edits.is_empty() { Ok(()) } else { draft.edit(&location, &edits) }
+    if edits.is_empty() {
+        Ok(())
+    } else {
+        draft.edit(&location, &edits)
+    }
 }
 
 /// Removes the copy.
-pub(super) fn remove_copy(application: &Application, release: &Release, draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
+pub(super) fn remove_copy(
+    application: &Application,
+    release: &Release,
+    draft: &mut Draft<'_>,
+) -> Result<(), Diagnostic> {
     let origin = origin(application, &release.copy)?;
     draft.edit(&origin, &[Edit::Remove { at: pointer(&origin) }])
 }
 
 /// Writes a tag where an image has one.
 pub(super) fn set_tag(image: &Image, tag: &str, draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
-    let Some(place) = image.origin.pointer().cloned() else { return Ok(()) };
+    let Some(place) = image.origin.pointer().cloned() else {
+        return Ok(());
+    };
     let value = match value_at(draft, &image.origin, &[]) {
         Some(Value::String(text)) if place.last().is_some_and(|token| token.decoded() == "image") => {
-            let repository = text.rsplit_once('@').or_else(|| text.rsplit_once(':')).map_or(text.as_str(), |(name, _)| name);
+            let repository = text
+                .rsplit_once('@')
+                .or_else(|| text.rsplit_once(':'))
+                .map_or(text.as_str(), |(name, _)| name);
             let separator = if tag.starts_with("sha256:") { '@' } else { ':' };
             json!(format!("{repository}{separator}{tag}"))
         }
@@ -111,7 +162,11 @@ pub(super) fn set_tag(image: &Image, tag: &str, draft: &mut Draft<'_>) -> Result
     draft.edit(&image.origin, &[Edit::Set { at: place, value }])
 }
 
-fn label_edits(workload: &Location, found: Option<&Value>, labels: &IndexMap<String, String>) -> Result<Vec<Edit>, Diagnostic> {
+fn label_edits(
+    workload: &Location,
+    found: Option<&Value>,
+    labels: &IndexMap<String, String>,
+) -> Result<Vec<Edit>, Diagnostic> {
     match found {
         None => Ok(vec![Edit::Insert {
             into: pointer(workload),
@@ -121,7 +176,10 @@ fn label_edits(workload: &Location, found: Option<&Value>, labels: &IndexMap<Str
         }]),
         Some(Value::Object(_)) => Ok(labels
             .iter()
-            .map(|(key, value)| Edit::Set { at: at(workload, &[POD_LABELS, key]), value: json!(value) })
+            .map(|(key, value)| Edit::Set {
+                at: at(workload, &[POD_LABELS, key]),
+                value: json!(value),
+            })
             .collect()),
         Some(_) => Err(Diagnostic::error(Code::CannotEdit, "podLabels has no value")
             .at(workload.below(&[POD_LABELS]))
@@ -131,7 +189,12 @@ fn label_edits(workload: &Location, found: Option<&Value>, labels: &IndexMap<Str
 
 fn image_edits(workload: &Location, own: Option<&Value>, copy: &CopyIntent) -> Vec<Edit> {
     let mut image = serde_json::Map::new();
-    image.extend(copy.image.repository.iter().map(|name| ("repository".to_owned(), json!(name))));
+    image.extend(
+        copy.image
+            .repository
+            .iter()
+            .map(|name| ("repository".to_owned(), json!(name))),
+    );
     image.extend(copy.image.tag.iter().map(|tag| ("tag".to_owned(), json!(tag))));
     match own {
         None => vec![Edit::Insert {
@@ -142,9 +205,15 @@ fn image_edits(workload: &Location, own: Option<&Value>, copy: &CopyIntent) -> V
         }],
         Some(Value::Object(_)) => image
             .into_iter()
-            .map(|(key, value)| Edit::Set { at: at(workload, &["image", &key]), value })
+            .map(|(key, value)| Edit::Set {
+                at: at(workload, &["image", &key]),
+                value,
+            })
             .collect(),
-        Some(_) => vec![Edit::Set { at: at(workload, &["image"]), value: Value::Object(image) }],
+        Some(_) => vec![Edit::Set {
+            at: at(workload, &["image"]),
+            value: Value::Object(image),
+        }],
     }
 }
 
@@ -158,7 +227,10 @@ fn caller_edits(workload: &Location, original: &Value) -> Vec<Edit> {
         {"namespace": INGRESS, "serviceAccountName": [INGRESS]},
     ]}}]});
     let policy = original.get(POLICY);
-    match policy.and_then(|policy| policy.get("rules")).and_then(Value::as_array) {
+    match policy
+        .and_then(|policy| policy.get("rules"))
+        .and_then(Value::as_array)
+    {
         Some(rules) if rules.iter().any(admits_ingress) => Vec::new(),
         Some(_) => vec![Edit::Insert {
             into: at(workload, &[POLICY, "rules"]),
@@ -167,27 +239,42 @@ fn caller_edits(workload: &Location, original: &Value) -> Vec<Edit> {
             value: rule,
         }],
         None if policy.is_some_and(Value::is_object) => {
-            vec![Edit::Set { at: at(workload, &[POLICY, "rules"]), value: json!([rule]) }]
+            vec![Edit::Set {
+                at: at(workload, &[POLICY, "rules"]),
+                value: json!([rule]),
+            }]
         }
-        None => vec![Edit::Set { at: at(workload, &[POLICY]), value: json!({"rules": [rule]}) }],
+        None => vec![Edit::Set {
+            at: at(workload, &[POLICY]),
+            value: json!({"rules": [rule]}),
+        }],
     }
 }
 
 fn admits_ingress(rule: &Value) -> bool {
     let sources = rule.get("from").and_then(Value::as_array).into_iter().flatten();
-    let principals = sources.filter_map(|from| from.pointer("/source/principals")?.as_array()).flatten();
+    let principals = sources
+        .filter_map(|from| from.pointer("/source/principals")?.as_array())
+        .flatten();
     principals.into_iter().any(|principal| {
         let accounts = match principal.get("serviceAccountName") {
             Some(Value::Array(accounts)) => accounts.iter().any(|account| account == INGRESS),
             Some(account) => account == INGRESS,
             None => false,
         };
-        accounts && principal.get("namespace").is_some_and(|namespace| namespace == INGRESS)
-    }) && rule.get("to").is_none() && rule.get("when").is_none()
+        accounts
+            && principal
+                .get("namespace")
+                .is_some_and(|namespace| namespace == INGRESS)
+    }) && rule.get("to").is_none()
+        && rule.get("when").is_none()
 }
 
 fn origin(application: &Application, workload: &str) -> Result<Location, Diagnostic> {
-    let found = application.workloads.get(workload).map(|workload| workload.origin.clone());
+    let found = application
+        .workloads
+        .get(workload)
+        .map(|workload| workload.origin.clone());
     found.ok_or_else(|| Diagnostic::error(Code::UnknownName, format!("there is no workload `{workload}`")))
 }
 

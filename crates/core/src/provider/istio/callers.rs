@@ -18,7 +18,11 @@ pub(super) fn missing(application: &Application, release: &Release, environment:
     let turned_away: Vec<&str> = match &copy {
         // No policy selects the copy: everybody may call it.
         None => return None,
-        Some(copy) => original.iter().filter(|caller| !copy.contains(*caller)).map(String::as_str).collect(),
+        Some(copy) => original
+            .iter()
+            .filter(|caller| !copy.contains(*caller))
+            .map(String::as_str)
+            .collect(),
     };
     if turned_away.is_empty() {
         return None;
@@ -36,16 +40,25 @@ pub(super) fn missing(application: &Application, release: &Release, environment:
 
 /// The principals that ALLOW policies name for a workload's pods; `None` where no such policy selects them.
 fn admitted(application: &Application, workload: &str, environment: &str) -> Option<BTreeSet<String>> {
-    let pods = application.deployed(environment, workload, "apps", "Deployment")?.pod_labels()?;
+    let pods = application
+        .deployed(environment, workload, "apps", "Deployment")?
+        .pod_labels()?;
     let rendered = &application.environments[environment].rendered;
     let policies = rendered.of_kind("security.istio.io", "AuthorizationPolicy");
     let mut is_guarded = false;
     let mut callers = BTreeSet::new();
     for policy in policies.filter(|policy| is_for(&policy.value, pods)) {
         is_guarded = true;
-        let rules = policy.value.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten();
+        let rules = policy
+            .value
+            .pointer("/spec/rules")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         let sources = rules.filter_map(|rule| rule.get("from")?.as_array()).flatten();
-        let principals = sources.filter_map(|from| from.pointer("/source/principals")?.as_array()).flatten();
+        let principals = sources
+            .filter_map(|from| from.pointer("/source/principals")?.as_array())
+            .flatten();
         callers.extend(principals.filter_map(Value::as_str).map(str::to_owned));
     }
     is_guarded.then_some(callers)
@@ -53,7 +66,12 @@ fn admitted(application: &Application, workload: &str, environment: &str) -> Opt
 
 /// Whether an ALLOW policy selects pods; without a selector it selects all.
 fn is_for(policy: &Value, pods: &Map<String, Value>) -> bool {
-    let action = policy.pointer("/spec/action").and_then(Value::as_str).unwrap_or("ALLOW");
-    let selector = policy.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let action = policy
+        .pointer("/spec/action")
+        .and_then(Value::as_str)
+        .unwrap_or("ALLOW");
+    let selector = policy
+        .pointer("/spec/selector/matchLabels")
+        .and_then(Value::as_object);
     action == "ALLOW" && selector.is_none_or(|selector| selects(selector, pods))
 }

@@ -40,7 +40,10 @@ enum Reaches<'a> {
     /// One destination, no version named.
     Plain(&'a Value),
     /// The versions named: stable if it is, canary if it is.
-    Versions { stable: Option<(usize, &'a Value)>, canary: Option<(usize, &'a Value)> },
+    Versions {
+        stable: Option<(usize, &'a Value)>,
+        canary: Option<(usize, &'a Value)>,
+    },
 }
 
 impl Split<'_> {
@@ -49,7 +52,9 @@ impl Split<'_> {
         let mut rules = http.to_vec();
         let mut reaches_host = false;
         for (rule_index, rule) in rules.iter_mut().enumerate() {
-            let route = self.route(rule, wanted).map_err(|reason| Unsplittable { rule_index, reason })?;
+            let route = self
+                .route(rule, wanted)
+                .map_err(|reason| Unsplittable { rule_index, reason })?;
             if let (Some(route), Some(fields)) = (route, rule.as_object_mut()) {
                 reaches_host = true;
                 fields.insert("route".to_owned(), Value::Array(route));
@@ -63,12 +68,24 @@ impl Split<'_> {
         Ok(match self.reaches(rule).map_err(Unreadable::Destinations)? {
             Reaches::No => None,
             Reaches::Plain(_) => Some(Routes::Plain),
-            Reaches::Versions { stable: None, canary: Some(_) } => Some(Routes::CanaryOnly),
-            Reaches::Versions { stable: Some(_), canary: None } => Some(Routes::Both(Weight::ZERO)),
-            Reaches::Versions { stable: Some((_, stable)), canary: Some((_, canary)) } => {
-                Some(Routes::Both(share(weight(canary), weight(stable)).map_err(Unreadable::Weights)?))
-            }
-            Reaches::Versions { stable: None, canary: None } => None,
+            Reaches::Versions {
+                stable: None,
+                canary: Some(_),
+            } => Some(Routes::CanaryOnly),
+            Reaches::Versions {
+                stable: Some(_),
+                canary: None,
+            } => Some(Routes::Both(Weight::ZERO)),
+            Reaches::Versions {
+                stable: Some((_, stable)),
+                canary: Some((_, canary)),
+            } => Some(Routes::Both(
+                share(weight(canary), weight(stable)).map_err(Unreadable::Weights)?,
+            )),
+            Reaches::Versions {
+                stable: None,
+                canary: None,
+            } => None,
         })
     }
 
@@ -84,23 +101,46 @@ impl Split<'_> {
     }
 
     fn reaches<'v>(&self, rule: &'v Value) -> Result<Reaches<'v>, String> {
-        let entries = rule.get("route").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let host = |entry: &Value| entry.pointer("/destination/host").and_then(Value::as_str).map(str::to_owned);
-        let (ours, others): (Vec<_>, Vec<_>) =
-            entries.iter().enumerate().partition(|(_, entry)| host(entry).is_some_and(|host| (self.is_host)(&host)));
-        let Some((_, first)) = ours.first() else { return Ok(Reaches::No) };
+        let entries = rule
+            .get("route")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
+        let host = |entry: &Value| {
+            entry
+                .pointer("/destination/host")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        let (ours, others): (Vec<_>, Vec<_>) = entries
+            .iter()
+            .enumerate()
+            .partition(|(_, entry)| host(entry).is_some_and(|host| (self.is_host)(&host)));
+        let Some((_, first)) = ours.first() else {
+            return Ok(Reaches::No);
+        };
         if let Some((_, other)) = others.first() {
             let host = host(other).unwrap_or_else(|| "another host".to_owned());
             return Err(format!("also goes to {host}, with weights of its own"));
         }
-        let subset = |entry: &Value| entry.pointer("/destination/subset").and_then(Value::as_str).map(str::to_owned);
+        let subset = |entry: &Value| {
+            entry
+                .pointer("/destination/subset")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
         let (mut stable, mut canary) = (None, None);
         for (index, entry) in &ours {
             match subset(entry) {
                 None if ours.len() == 1 => return Ok(Reaches::Plain(first)),
                 Some(name) if name == self.stable && stable.is_none() => stable = Some((*index, *entry)),
-                Some(name) if name == self.canary_subset && canary.is_none() => canary = Some((*index, *entry)),
-                Some(name) => return Err(format!("goes to the subset `{name}`, which is not of this release")),
+                Some(name) if name == self.canary_subset && canary.is_none() => {
+                    canary = Some((*index, *entry))
+                }
+                Some(name) => {
+                    return Err(format!(
+                        "goes to the subset `{name}`, which is not of this release"
+                    ));
+                }
                 None => return Err("has several destinations, with weights of its own".to_owned()),
             }
         }
@@ -150,7 +190,11 @@ impl Split<'_> {
                 let is_canary_first = matches!((stable, canary), (Some((s, _)), Some((c, _))) if c < s);
                 let stable = version(self.stable, share.rest(), stable.map(|(_, entry)| entry));
                 let canary = version(self.canary_subset, share, canary.map(|(_, entry)| entry));
-                if is_canary_first { vec![canary, stable] } else { vec![stable, canary] }
+                if is_canary_first {
+                    vec![canary, stable]
+                } else {
+                    vec![stable, canary]
+                }
             }
         }))
     }
@@ -173,7 +217,9 @@ fn share(canary: u64, stable: u64) -> Result<Weight, String> {
 }
 
 fn set_subset(entry: &mut Value, subset: Option<&str>) {
-    let Some(destination) = entry.get_mut("destination").and_then(Value::as_object_mut) else { return };
+    let Some(destination) = entry.get_mut("destination").and_then(Value::as_object_mut) else {
+        return;
+    };
     match subset {
         Some(subset) => destination.insert("subset".to_owned(), json!(subset)),
         None => destination.shift_remove("subset"),
@@ -181,7 +227,9 @@ fn set_subset(entry: &mut Value, subset: Option<&str>) {
 }
 
 fn set_weight(entry: &mut Value, weight: Option<u64>) {
-    let Some(entry) = entry.as_object_mut() else { return };
+    let Some(entry) = entry.as_object_mut() else {
+        return;
+    };
     match weight {
         Some(weight) => entry.insert("weight".to_owned(), json!(weight)),
         None => entry.shift_remove("weight"),
