@@ -139,6 +139,11 @@ fn operations_are_strict() {
         );
         assert_eq!(error.expect_err("refused").operation, Some(1), "{operation}");
     }
+    let into_itself = json_patch::apply(
+        json!({"a": {"b": 1}}),
+        &json!([{"op": "move", "from": "/a", "path": "/a/b"}]),
+    );
+    assert_eq!(into_itself.expect_err("refused").reason, Reason::MoveIntoItself);
     assert!(
         json_patch::apply(json!({}), &json!({"op": "add", "path": "/a", "value": 1})).is_err(),
         "not a list"

@@ -172,6 +172,7 @@ fn later_patches_see_earlier_ones_and_former_names() {
         name: pattern("web"),
         ..Selector::default()
     };
+    let site = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "site"}});
     let by_label = Selector {
         label_selector: LabelSelector::new("app=site").ok(),
         ..Selector::default()
@@ -179,12 +180,13 @@ fn later_patches_see_earlier_ones_and_former_names() {
     let patches = [
         Patch::with_target(PatchBody::Json(rename), target.clone()),
         strategic(web(), json!({"x": 1})),
+        strategic(site, json!({"w": 1})),
         Patch::with_target(PatchBody::Strategic(json!({"y": 1})), target),
         Patch::with_target(PatchBody::Merge(json!({"z": 1})), by_label),
     ];
     let patched = apply_all(objects(), &patches).expect("applies");
     assert_eq!(patched[0]["metadata"]["name"], "site");
-    assert_eq!([&patched[0]["x"], &patched[0]["y"], &patched[0]["z"]], [1, 1, 1]);
+    assert_eq!(["w", "x", "y", "z"].map(|name| &patched[0][name]), [1, 1, 1, 1]);
 }
 
 #[test]

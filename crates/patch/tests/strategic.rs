@@ -196,6 +196,24 @@ fn directives_of_lists() {
 }
 
 #[test]
+fn lists_of_scalars_merge_by_value() {
+    let object = |finalizers: Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "finalizers": finalizers}});
+    let patched = |patch: Value| {
+        let result = strategic::apply(object(json!(["x", "y"])), &object(patch));
+        result.map(|patched| patched.expect("kept")["metadata"].get("finalizers").cloned())
+    };
+    assert_eq!(patched(json!(["y", "z", "z"])), Ok(Some(json!(["y", "z", "x"]))));
+    assert_eq!(patched(json!([])), Ok(Some(json!(["x", "y"]))));
+    assert_eq!(
+        patched(json!([{"$patch": "replace"}, "z"])),
+        Ok(Some(json!(["z"])))
+    );
+    assert_eq!(patched(json!([{"$patch": "delete"}])), Ok(None));
+    assert!(patched(json!([{"$patch": "delete"}, "z"])).is_err());
+    assert!(patched(json!([["z"]])).is_err());
+}
+
+#[test]
 fn the_root_can_be_deleted_or_replaced() {
     let object = || json!({"kind": "A", "spec": {"x": 1}});
     assert_eq!(strategic::apply(object(), &json!({"$patch": "delete"})), Ok(None));

@@ -28,6 +28,8 @@ fn targets_select_as_in_kustomize() {
         let ours = ours(objects.clone(), &patches);
         match (ours, theirs) {
             (Err(_), Err(_)) => {}
+            // The row `patterns`: kustomize reads a label selector only once an object gets that far.
+            (Err(message), Ok(_)) if message.contains("is not a label selector") => {}
             (Ok(ours), Ok(theirs)) => {
                 for object in ours {
                     hits += object["marks"].as_object().map_or(0, Map::len);
