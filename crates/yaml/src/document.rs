@@ -99,7 +99,7 @@ impl Document {
 
     /// The value at a place, its anchor and tag included; without the comments around it.
     ///
-    /// Shape: for an empty value (`key:`) an empty range behind the colon. A place inside an aliased node has no text of
+    /// Shape: `None` where nothing is, as everywhere in an empty document; for an empty value (`key:`) an empty range behind the colon. A place inside an aliased node has no text of
     /// its own: the span is that of the alias, or of the alias or map behind `<<` that provides the key. A pointer to the alias
     /// itself gives the alias too.
     ///

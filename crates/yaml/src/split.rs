@@ -59,7 +59,14 @@ pub(crate) fn split(text: &str) -> Vec<Region> {
         let bare = line.trim_start_matches([' ', '\t']);
         let trivial = bare.is_empty() || bare.starts_with(['#', '\n', '\r']);
         if is_marker(line, "---") {
-            regions.extend(ended.take());
+            if let Some(mut before) = ended.take() {
+                // Comments between `...` and `---` stay with what came before, directives do not.
+                if !region.directives {
+                    before.span.end = at;
+                    region = new(at);
+                }
+                regions.push(before);
+            }
             if !prefix {
                 region.span.end = at;
                 regions.push(std::mem::replace(&mut region, new(at)));
@@ -126,7 +133,8 @@ mod tests {
         check("---\n---\n", &["---\n", "---\n"]);
         check("# c\n---\na\n---\nb\n", &["# c\n---\na\n", "---\nb\n"]);
         check("a\n...\n# c\n", &["a\n...\n# c\n"]);
-        check("a\n...\n# c\n---\nb\n", &["a\n...\n", "# c\n---\nb\n"]);
+        check("a\n...\n# c\n---\nb\n", &["a\n...\n# c\n", "---\nb\n"]);
+        check("a\n...\n# c\nb\n", &["a\n...\n", "# c\nb\n"]);
         check(
             "a\n...\n%YAML 1.2\n---\nb\n",
             &["a\n...\n", "%YAML 1.2\n---\nb\n"],

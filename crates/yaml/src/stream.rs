@@ -13,7 +13,7 @@ use crate::{
     limits::{Budget, Cost, Limits},
     load::{LoadError, load},
     position::{LineIndex, Position},
-    split::{Region, split},
+    split::{Region, next_line, split},
 };
 
 /// The text of one file and the documents in it.
@@ -150,6 +150,9 @@ impl Content {
             let blank = crate::scan::skip_blanks(&self.text, behind);
             if crate::scan::line_end(&self.text, blank) == blank {
                 crate::split::next_line(&self.text, blank)
+            } else if self.text[blank..].starts_with(['-', '.', '%']) {
+                // At the start of a line this could be taken for a marker or directive.
+                behind
             } else {
                 blank
             }
@@ -168,9 +171,44 @@ pub(crate) fn read(text: String, region: Region, limits: &Limits, spent: Cost) -
         end_marker: region.end_marker.map(relative),
         directives: region.directives,
     };
+    if text.starts_with('\u{feff}') {
+        let message = "a byte order mark stands only at the start of a file, once".to_owned();
+        return Err(LoadError {
+            kind: Kind::Control,
+            message,
+            offset: 0,
+            related: None,
+            path: Vec::new(),
+        });
+    }
+    if let (true, Some(marker)) = (region.directives, region.marker) {
+        check_directives(&text[..marker])?;
+    }
     let mut budget = Budget::new(limits, spent);
     let tree = load(&text, &mut budget)?;
     Ok(Content::new(text, region, tree, budget.document))
+}
+
+/// Directives other than `%YAML` and `%TAG` are errors, as they are to Go.
+fn check_directives(head: &str) -> Result<(), LoadError> {
+    let mut offset = 0;
+    while offset < head.len() {
+        let next = next_line(head, offset);
+        let line = &head[offset..next];
+        let known = line.is_ascii() && (line.starts_with("%YAML ") || line.starts_with("%TAG "));
+        if line.starts_with('%') && !known {
+            let message = "only the directives %YAML and %TAG are known".to_owned();
+            return Err(LoadError {
+                kind: Kind::Syntax,
+                message,
+                offset,
+                related: None,
+                path: Vec::new(),
+            });
+        }
+        offset = next;
+    }
+    Ok(())
 }
 
 /// A mistake in one document as a place in the file.

@@ -144,6 +144,18 @@ pub(crate) fn reread_any(stream: &Stream, document: usize, text: String) -> Resu
     edited.push_str(&whole[..span.start]);
     edited.push_str(&text);
     edited.push_str(&whole[span.end..]);
+    // A document that ends differently may take in, or lose to, the next one.
+    let starts = stream.documents().iter().enumerate().map(|(number, other)| {
+        let start = other.span().start;
+        if number > document {
+            start - span.len() + text.len()
+        } else {
+            start
+        }
+    });
+    if !split(&edited).iter().map(|region| region.span.start).eq(starts) {
+        return Err("it would move the start of another document".to_owned());
+    }
     let mut documents = stream.documents().to_vec();
     documents[document].content = Arc::new(content);
     for later in &mut documents[document + 1..] {

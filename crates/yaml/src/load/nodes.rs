@@ -68,14 +68,24 @@ impl Loader<'_, '_, '_> {
             ScalarStyle::Folded => b">",
             ScalarStyle::Plain => b"",
         };
-        if !self.text.as_bytes()[place.content..].starts_with(expected) {
+        if !self
+            .text
+            .as_bytes()
+            .get(place.content..)
+            .is_some_and(|rest| rest.starts_with(expected))
+        {
             return Err(unplaced(place.content));
         }
         let event_end = self.chars.byte(span.end.index());
         let mut decoded = decoded;
         let (style, end) = match style {
             _ if empty => (Style::Empty, place.content),
-            ScalarStyle::Plain => (Style::Plain, self.text[..event_end].trim_end().len()),
+            ScalarStyle::Plain => (
+                Style::Plain,
+                self.text[..event_end]
+                    .trim_end_matches([' ', '\t', '\n', '\r'])
+                    .len(),
+            ),
             ScalarStyle::SingleQuoted => (Style::Single, quoted_end(self.text, place.content)),
             ScalarStyle::DoubleQuoted => (Style::Double, quoted_end(self.text, place.content)),
             ScalarStyle::Literal | ScalarStyle::Folded => {
@@ -199,6 +209,13 @@ impl Loader<'_, '_, '_> {
             end = at + 1;
         }
         self.cursor = end;
+        let is_empty = match &frame.content {
+            Content::Map { entries, .. } => entries.is_empty(),
+            Content::List { items } => items.is_empty(),
+        };
+        if is_empty && !matches!(frame.flow, Flow::Brackets { .. }) {
+            return Err(unplaced(end));
+        }
         let kind = match frame.content {
             Content::Map { entries, .. } => {
                 if let Some((second, first)) = duplicate(&entries) {
@@ -223,6 +240,9 @@ impl Loader<'_, '_, '_> {
         node.end = end;
         if let Some(anchored) = self.anchored.get_mut(&frame.anchor) {
             anchored.measure = Some((frame.cost, frame.height));
+        }
+        if frame.flow == Flow::Block && end <= self.nodes[frame.node].content {
+            eprintln!("EMPTYBLOCK {:?}", self.text);
         }
         self.check_merges(frame.node)?;
         self.measure_child(frame.cost, frame.height);
