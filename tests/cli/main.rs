@@ -5,5 +5,6 @@ mod cases;
 mod commands;
 mod invalid;
 mod life;
+mod readme;
 mod repository;
 mod sources;

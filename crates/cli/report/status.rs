@@ -52,7 +52,7 @@ pub(crate) fn text(standpoint: &Standpoint<'_>, width: Option<usize>) -> String 
             text.push_str(&format!("    {}{place}\n", missing.what));
         }
     }
-    text.push_str(&format!("  next: {}\n", ahead(&standing.position, next)));
+    text.push_str(&format!("  next: {}\n", ahead(release, standing, next)));
     text
 }
 
@@ -73,9 +73,22 @@ fn position(position: &Position) -> String {
     }
 }
 
-fn ahead(position: &Position, next: &str) -> String {
-    match position {
-        Position::At(phase) => match following(*phase) {
+fn ahead(release: &Release, standing: &Standing, next: &str) -> String {
+    match &standing.position {
+        Position::At(Phase::Park | Phase::Ramp) => {
+            let step = |(name, routes): (&String, Routes)| {
+                let weight = routes.canary()?;
+                let step = release.steps(name).iter().find(|step| **step > weight)?;
+                Some(format!("{} {step}", escape(name)))
+            };
+            let steps: Vec<String> = standing
+                .routes()
+                .iter()
+                .filter_map(|(name, routes)| step((name, *routes)))
+                .collect();
+            format!("ramp: {} (`{next}`)", steps.join(", "))
+        }
+        Position::At(phase) => match phase.following() {
             Some(following) => format!("{following}: {} (`{next}`)", following.about()),
             None => "nothing".to_owned(),
         },
@@ -95,13 +108,6 @@ fn ahead(position: &Position, next: &str) -> String {
         Position::Disagree(_) => {
             "bring the environments together: revert the last commit that touched one only".to_owned()
         }
-    }
-}
-
-fn following(phase: Phase) -> Option<Phase> {
-    match phase {
-        Phase::Park | Phase::Ramp => Some(Phase::Ramp),
-        phase => phase.following(),
     }
 }
 

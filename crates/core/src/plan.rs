@@ -152,10 +152,7 @@ impl Look<'_> {
     fn runs_before(&self) -> Precondition {
         Precondition {
             what: "every environment runs the commit before this one, production included".to_owned(),
-            command: format!(
-                "argocd app list -l applicationName={} -o wide",
-                self.application.name
-            ),
+            command: "argocd app get APPLICATION -o json | jq -r .status.sync.revision".to_owned(),
         }
     }
 

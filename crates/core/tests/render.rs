@@ -18,6 +18,8 @@ use tidegate_core::model::{Environment, TargetedPatch};
 use tidegate_core::render::render;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
+use tidegate_core::start::{StartRequest, start};
+use tidegate_core::transition::{Checkout, NextRequest, next};
 use tidegate_yaml::Stream;
 
 use kustomize::Kustomize;
@@ -314,4 +316,64 @@ fn refused_by_both(kustomize: &Kustomize, case: &str, base: Vec<Manifest>, patch
         kustomize.build(&environment, "checkout").is_err(),
         "{case}: kustomize renders it"
     );
+}
+
+/// Takes a release from `init` to its end and compares what is rendered after every transition.
+fn compare_life(kustomize: &Kustomize, repo: &mut MemoryRepo, at: &str, workload: &str) {
+    let config = Config::load(repo, &RepoPath::root()).expect("a configuration");
+    let folder = RepoPath::new(at).expect("a path");
+    let mut count = 0;
+    loop {
+        let transition = {
+            let checkout = Checkout::load(repo, &folder, &config).expect("an application");
+            let mut releases = checkout.application.releases.iter();
+            match releases.find(|release| release.workload == workload) {
+                Some(release) => next(&checkout, release, &NextRequest::default()).expect("a transition"),
+                None if count == 0 => {
+                    let request = StartRequest {
+                        workload: Some(workload.to_owned()),
+                        ..StartRequest::default()
+                    };
+                    start(&checkout, &request).expect("a release").transition
+                }
+                None => None,
+            }
+        };
+        let Some(transition) = transition else { break };
+        for change in transition.change.iter() {
+            repo.set(change.path.clone(), change.after.clone());
+        }
+        compare(kustomize, repo, at);
+        count += 1;
+    }
+    assert_eq!(
+        count, 14,
+        "init, nine phases, four steps of the ramp after the first"
+    );
+}
+
+#[test]
+fn every_phase_of_every_fixture_renders_as_in_kustomize() {
+    let Some(kustomize) = Kustomize::find() else {
+        return;
+    };
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/istio");
+    let lives = [
+        ("my-service", "", "web"),
+        ("orders", "", "web"),
+        ("monorepo", "services/catalog", "web"),
+        ("monorepo", "services/catalog", "api"),
+        ("monorepo", "services/search", "web"),
+    ];
+    for (fixture, at, workload) in lives {
+        let mut repo = directory(&fixtures.join(fixture).join("repo"));
+        compare_life(&kustomize, &mut repo, at, workload);
+    }
+    for state in std::fs::read_dir(fixtures.join("by-hand")).expect("a folder") {
+        compare(
+            &kustomize,
+            &directory(&state.expect("an entry").path().join("repo")),
+            "",
+        );
+    }
 }
