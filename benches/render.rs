@@ -25,10 +25,8 @@ const ENVIRONMENT: &str = "production";
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    if let [_, mode, command @ ..] = args.as_slice() {
-        if mode == "--measure" {
-            return measure(command);
-        }
+    if let Some(command) = args.get(2..).filter(|_| args[1] == "--measure") {
+        return measure(command);
     }
     let folder = tempfile::TempDir::new().expect("a temporary folder");
     let service = folder.path().join("service");

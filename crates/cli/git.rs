@@ -101,6 +101,7 @@ impl Git {
     }
 
     /// The top of the work tree.
+    #[cfg(test)]
     pub(crate) fn top_level(&self) -> &Path {
         &self.top_level
     }

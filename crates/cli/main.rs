@@ -50,14 +50,13 @@ fn run(cli: &Cli) -> Outcome {
         Ok(workspace) => workspace,
         Err(stop) => return stop.report(None),
     };
-    if cli
+    let is_writing = cli
         .command
         .write_args()
-        .is_some_and(|args| args.mode().is_writing())
-    {
-        if let Err(stop) = workspace.recover() {
-            return stop.report(Some(&workspace));
-        }
+        .is_some_and(|args| args.mode().is_writing());
+    let recovered = if is_writing { workspace.recover() } else { Ok(()) };
+    if let Err(stop) = recovered {
+        return stop.report(Some(&workspace));
     }
     let result = match &cli.command {
         Command::Init(args) => commands::init::run(&workspace, args),

@@ -115,11 +115,9 @@ fn abort_after(life: &Life, count: usize) -> bool {
     let start = repository.tree();
     repository.step(life.at, life.init);
     for done in 0..count {
-        if done == 4 {
-            if let Some((file, before, after)) = life.ship {
-                repository.replace(file, before, after);
-                repository.commit("ship");
-            }
+        if let (4, Some((file, before, after))) = (done, life.ship) {
+            repository.replace(file, before, after);
+            repository.commit("ship");
         }
         repository.step(life.at, &["next"]);
     }
@@ -198,7 +196,7 @@ impl<'a> Journal<'a> {
             name.to_owned()
         };
         if name != "init" {
-            assert_eq!(phases, [name.clone()], "the phase after {args:?}");
+            assert_eq!(phases.join(" "), name, "the phase after {args:?}");
         }
         self.record(repository, &name);
     }

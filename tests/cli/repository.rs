@@ -18,7 +18,6 @@ pub(crate) fn is_update() -> bool {
 }
 
 /// What a command printed and how it ended.
-#[must_use]
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -81,6 +80,7 @@ impl Repository {
     }
 
     /// Runs tidegate in the repository.
+    #[must_use]
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
         let mut command = self.command(env!("CARGO_BIN_EXE_tidegate"));
         let output = command.args(args).output().expect("the binary runs");

@@ -203,14 +203,11 @@ pub(crate) fn choose<'a>(
             ))
             .into());
     }
-    if let (true, Some(workload)) = (found.is_empty(), workload) {
-        if !known.iter().any(|known| known == workload) {
-            let missing = Diagnostic::error(Code::UnknownName, format!("there is no workload `{workload}`"));
-            let known = known.iter().map(String::as_str).collect::<Vec<_>>();
-            return Err(
-                tidegate_core::schema::release::known_names(missing, workload, known.into_iter()).into(),
-            );
-        }
+    let unknown = workload.filter(|workload| !known.iter().any(|known| known == workload));
+    if let (true, Some(workload)) = (found.is_empty(), unknown) {
+        let missing = Diagnostic::error(Code::UnknownName, format!("there is no workload `{workload}`"));
+        let known = known.iter().map(String::as_str).collect::<Vec<_>>();
+        return Err(tidegate_core::schema::release::known_names(missing, workload, known.into_iter()).into());
     }
     Ok(found.pop())
 }

@@ -108,7 +108,7 @@ fn describe(call: Call<'_>) -> String {
         Call::Write(..) => "write".to_owned(),
         Call::Sync => "sync".to_owned(),
         Call::SyncFolder => "sync folder".to_owned(),
-        Call::Open | Call::Look | Call::Read(_) | Call::CheckWritable | Call::Lock | Call::Dress => {
+        Call::Open | Call::Look | Call::Read | Call::CheckWritable | Call::Lock | Call::Dress => {
             String::new()
         }
     }

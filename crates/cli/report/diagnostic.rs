@@ -31,6 +31,13 @@ pub(crate) fn render(diagnostics: &[Diagnostic], text_of: TextOf<'_>, color: Col
 }
 
 /// The diagnostics in one line each: `file:line:column: error[code]: message`.
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "what a plugin prints where only a few plain lines are shown"
+    )
+)]
 pub(crate) fn render_lines(diagnostics: &[Diagnostic], text_of: TextOf<'_>) -> String {
     let mut sources = Sources::new(text_of);
     let mut report = String::new();

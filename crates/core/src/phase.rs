@@ -288,13 +288,11 @@ pub struct Missing {
 /// versions named and everything on the canary side it may be before `park` as well as in `hold`.
 pub fn recognise(environments: &IndexMap<String, Observed>, is_recorded: bool) -> Position {
     let phases: Option<Vec<Phase>> = environments.values().map(phase_of).collect();
-    if let Some(phases) = &phases {
-        if let Some(phase) = together(phases) {
-            return match phase {
-                Phase::Hold if !is_recorded => Position::Ambiguous(Phase::Widen, Phase::Hold),
-                phase => Position::At(phase),
-            };
-        }
+    if let Some(phase) = phases.as_deref().and_then(together) {
+        return match phase {
+            Phase::Hold if !is_recorded => Position::Ambiguous(Phase::Widen, Phase::Hold),
+            phase => Position::At(phase),
+        };
     }
     let neighbours = [
         (Phase::Idle, Phase::Split),
