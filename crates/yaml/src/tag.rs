@@ -13,7 +13,7 @@ use crate::{
 /// The tags that have a meaning here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CoreTag {
-    /// `!`: take it for what it looks like without resolving.
+    /// `!`, which YAML 1.2 reads as "do not resolve" and no reader of Kubernetes files heeds.
     NonSpecific,
     Str,
     Int,
@@ -67,14 +67,14 @@ pub(crate) fn scalar(text: &str, quoted: bool, tag: Option<CoreTag>) -> Result<V
             format!("`{}` is not a number JSON can hold", crate::error::visible(text)),
         )
     };
-    let Some(tag) = tag else {
+    let Some(tag) = tag.filter(|&tag| tag != CoreTag::NonSpecific) else {
         return if quoted {
             Ok(Value::String(text.to_owned()))
         } else {
             resolve::resolve(text, Reader::Kustomize).map_err(refused)
         };
     };
-    if matches!(tag, CoreTag::Str | CoreTag::NonSpecific) {
+    if tag == CoreTag::Str {
         return Ok(Value::String(text.to_owned()));
     }
     let value = resolve::resolve(text, Reader::Kustomize).map_err(refused)?;

@@ -49,8 +49,8 @@ fn scalars_mean_what_kustomize_means() {
         number("123456789012345678901234567890"),
     );
     value(
-        "[!!str 1, ! 1, !!int \"3\", !!float 3, !!bool 'true', !!null '', !!str ]",
-        json!(["1", "1", 3, 3, true, null, ""]),
+        "[!!str 1, ! 1, ! \"1\", !!int \"3\", !!float 3, !!bool 'true', !!null '', !!str ]",
+        json!(["1", 1, "1", 3, 3, true, null, ""]),
     );
     value("!!map {a: !!seq [1]}", json!({"a": [1]}));
     value("a: !<tag:yaml.org,2002:str> 1", json!({"a": "1"}));

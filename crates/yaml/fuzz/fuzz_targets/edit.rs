@@ -1,3 +1,7 @@
 #![no_main]
+#![allow(dead_code, reason = "each target runs one of the bodies")]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| tidegate_yaml_fuzz::edit(data));
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::edit(data));

@@ -241,9 +241,6 @@ impl Loader<'_, '_, '_> {
         if let Some(anchored) = self.anchored.get_mut(&frame.anchor) {
             anchored.measure = Some((frame.cost, frame.height));
         }
-        if frame.flow == Flow::Block && end <= self.nodes[frame.node].content {
-            eprintln!("EMPTYBLOCK {:?}", self.text);
-        }
         self.check_merges(frame.node)?;
         self.measure_child(frame.cost, frame.height);
         match self.stack.last_mut() {

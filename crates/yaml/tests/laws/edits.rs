@@ -1,13 +1,11 @@
 //! What holds for every text and every edit. `PROPTEST_CASES` sets how many are tried.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod generate;
-
-use generate::{Anchors, Choices};
 use jsonptr::PointerBuf;
 use proptest::prelude::*;
 use serde_json::Value;
 use tidegate_yaml::{Edit, EditError, Place, Stream};
+
+use crate::generate::{self, Anchors, Choices};
 
 fn choices() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..160)
@@ -18,7 +16,6 @@ fn read(text: &str) -> Value {
     stream.documents()[0].value().clone()
 }
 
-/// An independent reader; it knows no octal, no underscores and no merge keys, so it is asked only where texts have none.
 fn resolve<'v>(value: &'v Value, at: &PointerBuf) -> &'v Value {
     at.resolve(value).expect("a place of the value")
 }

@@ -1,11 +1,11 @@
-//! What the fuzz targets do with their input; `tests/fuzz.rs` runs the same over generated input.
+//! What the fuzz targets do with their input; `tests/laws` runs the same over generated input.
 
 use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 use tidegate_yaml::{Edit, Limits, Place, Stream};
 
 /// Any text is read or refused; what is read can be asked for everything, printed and read again.
-pub fn read(data: &[u8]) {
+pub(crate) fn read(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
@@ -41,7 +41,7 @@ pub fn read(data: &[u8]) {
 }
 
 /// Any edit of any text is made as meant or refused; nothing else changes.
-pub fn edit(data: &[u8]) {
+pub(crate) fn edit(data: &[u8]) {
     let (choices, text) = data.split_at(data.len().min(6));
     let Ok(text) = std::str::from_utf8(text) else {
         return;
