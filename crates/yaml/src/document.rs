@@ -10,7 +10,7 @@ use crate::{
     limits::Cost,
     split::Region,
     tree::{Found, NodeId, NodeKind, Tree},
-    value::value_of,
+    value::take_value,
 };
 
 /// One document of a [`Stream`](crate::Stream).
@@ -156,10 +156,8 @@ impl Document {
 }
 
 impl Content {
-    pub(crate) fn new(text: String, region: Region, tree: Option<Tree>, cost: Cost) -> Self {
-        let value = tree
-            .as_ref()
-            .map_or(Value::Null, |tree| value_of(tree, tree.root));
+    pub(crate) fn new(text: String, region: Region, mut tree: Option<Tree>, cost: Cost) -> Self {
+        let value = tree.as_mut().map_or(Value::Null, take_value);
         Self {
             text,
             region,

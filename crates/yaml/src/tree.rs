@@ -16,6 +16,8 @@ pub(crate) struct Tree {
     pub(crate) root: NodeId,
     /// Anchored nodes in the order of their anchors, with the aliases of each.
     pub(crate) anchors: Vec<Anchor>,
+    /// Whether a map has a merge key.
+    pub(crate) merges: bool,
     /// The keys of maps with many entries, made when first asked for.
     pub(crate) wide: OnceLock<HashMap<NodeId, HashMap<String, usize>>>,
 }

@@ -6,6 +6,42 @@ use serde_json::{Map, Value};
 
 use crate::tree::{NodeId, NodeKind, Tree};
 
+/// The value of the whole document.
+///
+/// The scalars of a document in which each node stands for one place are moved out of the tree, for nobody asks a node for its
+/// value then; where aliases or merge keys give a node several places they stay.
+pub(crate) fn take_value(tree: &mut Tree) -> Value {
+    let several = tree.anchors.iter().any(|anchor| !anchor.aliases.is_empty()) || tree.merges;
+    if several {
+        value_of(tree, tree.root)
+    } else {
+        moved(tree, tree.root)
+    }
+}
+
+fn moved(tree: &mut Tree, node: NodeId) -> Value {
+    match &mut tree.nodes[node].kind {
+        NodeKind::Scalar { value, .. } => value.take(),
+        NodeKind::Alias { .. } => Value::Null,
+        NodeKind::List { items, .. } => {
+            let children: Vec<NodeId> = items.iter().map(|item| item.value).collect();
+            children.into_iter().map(|child| moved(tree, child)).collect()
+        }
+        NodeKind::Map { entries, .. } => {
+            let children: Vec<(String, NodeId)> = entries
+                .iter()
+                .map(|entry| (entry.name.clone(), entry.value))
+                .collect();
+            Value::Object(
+                children
+                    .into_iter()
+                    .map(|(name, child)| (name, moved(tree, child)))
+                    .collect(),
+            )
+        }
+    }
+}
+
 /// The value of a node. Keys that `<<` provides come behind the map's own, as kustomize leaves them.
 pub(crate) fn value_of(tree: &Tree, node: NodeId) -> Value {
     match &tree.nodes[node].kind {

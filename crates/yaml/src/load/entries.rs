@@ -86,27 +86,33 @@ impl Loader<'_, '_, '_> {
         Ok(())
     }
 
-    pub(super) fn key_name(&self, node: NodeId) -> Result<String> {
+    pub(super) fn key_name(&mut self, node: NodeId) -> Result<String> {
         let resolved = match self.nodes[node].kind {
             NodeKind::Alias { target } => target,
             _ => node,
         };
-        let start = self.nodes[node].start;
-        match &self.nodes[resolved].kind {
+        let place = &mut self.nodes[resolved];
+        let wrong = match &mut place.kind {
+            NodeKind::Scalar {
+                value: Value::Null, ..
+            } => "null",
+            // The key's text is kept with its entry; only an anchored key may be asked for it again.
             NodeKind::Scalar {
                 value: Value::String(text),
                 ..
-            } => Ok(text.clone()),
+            } if place.anchor.is_none() => return Ok(std::mem::take(text)),
             NodeKind::Scalar {
-                value: Value::Null, ..
-            } => Err(fail(Kind::Key, start, "a key must be a string, not null")),
-            NodeKind::Scalar { value, .. } => Ok(crate::number::as_key(value)),
-            _ => Err(fail(
-                Kind::Key,
-                start,
-                "a key must be a string, not a map or a list",
-            )),
-        }
+                value: Value::String(text),
+                ..
+            } => return Ok(text.clone()),
+            NodeKind::Scalar { value, .. } => return Ok(crate::number::as_key(value)),
+            _ => "a map or a list",
+        };
+        Err(fail(
+            Kind::Key,
+            self.nodes[node].start,
+            format!("a key must be a string, not {wrong}"),
+        ))
     }
 
     /// Notes a value's place in its parent as soon as it starts, so that the path is right inside it.

@@ -127,6 +127,7 @@ struct Loader<'t, 'b, 'l> {
     stack: Vec<Frame>,
     root: Option<NodeId>,
     documents: usize,
+    merges: bool,
     budget: &'b mut Budget<'l>,
 }
 
@@ -150,6 +151,7 @@ impl<'t, 'b, 'l> Loader<'t, 'b, 'l> {
             stack: Vec::new(),
             root: None,
             documents: 0,
+            merges: false,
             budget,
         }
     }
@@ -203,6 +205,7 @@ impl<'t, 'b, 'l> Loader<'t, 'b, 'l> {
                 nodes: self.nodes,
                 root,
                 anchors: self.anchors,
+                merges: self.merges,
                 wide: OnceLock::new(),
             })
         }

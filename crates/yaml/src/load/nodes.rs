@@ -121,6 +121,7 @@ impl Loader<'_, '_, '_> {
         self.name_anchor(anchor, node, &place, Some((cost, 0)));
         self.cursor = end;
         if plain_merge {
+            self.merges = true;
             return self.attach_key(node, entry, "<<".to_owned(), true);
         }
         self.attach(node, entry, cost, 0)
