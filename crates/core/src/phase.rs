@@ -1,7 +1,7 @@
 //! The phases of a release, what each means for the files, and which one the files are in.
 //!
 //! Nothing records progress: a phase is recognised by what the manifests say. Each phase is a row of one
-//! table ([`Phase::row`]); recognition is the search for the row that fits.
+//! table (`Phase::row`); recognition is the search for the row that fits.
 
 use std::fmt;
 

@@ -75,7 +75,7 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
     if known.is_none() {
         // A refusal further on is better told now than half-way.
         let ahead = plan::remaining(checkout, &change, &release.workload)?;
-        assumptions.extend(describe_plan(application, &ahead));
+        assumptions.extend(describe_plan(application, &release, &ahead));
     }
     let routes = Standing::of(application, &release).routes();
     let notices = gap::accidental_services(application, &release);
@@ -404,25 +404,12 @@ pub fn floor(application: &Application, environment: &str, workload: &str) -> Op
         .or(Some(1))
 }
 
-fn describe_plan(application: &Application, ahead: &[Step]) -> Vec<String> {
-    let environments: Vec<String> = application
-        .environments
-        .iter()
-        .map(|(name, environment)| {
-            let hosts = environment
-                .rendered
-                .of_kind("networking.istio.io", "VirtualService")
-                .filter_map(|service| {
-                    service
-                        .value
-                        .pointer("/spec/hosts")?
-                        .as_array()?
-                        .first()?
-                        .as_str()
-                });
-            format!("{name} ({})", hosts.collect::<Vec<_>>().join(", "))
-        })
-        .collect();
+fn describe_plan(application: &Application, release: &Release, ahead: &[Step]) -> Vec<String> {
+    let hosts = |name: &String| {
+        let hosts = release.provider.provider().hosts(application, release, name);
+        format!("{name} ({})", hosts.join(", "))
+    };
+    let environments: Vec<String> = application.environments.keys().map(hosts).collect();
     let mut described = vec![format!("environments: {}", environments.join(", "))];
     let split = ahead
         .iter()

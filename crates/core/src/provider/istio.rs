@@ -61,6 +61,16 @@ impl Provider for Istio {
         problems
     }
 
+    fn hosts(&self, application: &Application, release: &Release, environment: &str) -> Vec<String> {
+        let routes = application.deployed(environment, &release.workload, NETWORKING, "VirtualService");
+        let hosts = routes.and_then(|routes| routes.value.pointer("/spec/hosts")?.as_array());
+        let hosts = hosts.into_iter().flatten().filter_map(Value::as_str);
+        hosts
+            .filter(|host| !host.ends_with(".svc.cluster.local"))
+            .map(str::to_owned)
+            .collect()
+    }
+
     fn own_weight(&self, application: &Application, release: &Release) -> Result<Option<u64>, Diagnostic> {
         let mut found: Option<(Option<u64>, Location)> = None;
         for environment in application.environments.values() {

@@ -162,6 +162,9 @@ pub trait Provider: Sync {
     /// Errors: every reason why not.
     fn check_start(&self, application: &Application, release: &Release) -> Vec<Diagnostic>;
 
+    /// The public hosts whose requests an environment's routes take to the workload.
+    fn hosts(&self, application: &Application, release: &Release, environment: &str) -> Vec<String>;
+
     /// The weight that the user's own routes give their single destination, if they say one: a release changes it, so
     /// it has to be remembered.
     ///
