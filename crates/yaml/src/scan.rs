@@ -176,6 +176,8 @@ fn before_line_end(text: &str, end: usize) -> usize {
 ///
 /// In brackets, indentation by tabs is replaced on the lines that follow too, so that a file indented so throughout costs
 /// few readings. Only lines that start with a tab qualify: such a line cannot be part of a block scalar inside a collection.
+/// Outside of brackets, the lines that follow are treated alike as long as each is a plain word, a colon, a tab and nothing that
+/// could start text of several lines.
 pub(crate) fn untab(text: &str, at: usize, in_flow: bool) -> Option<String> {
     let bytes = text.as_bytes();
     let mut copy = bytes.to_vec();
@@ -201,8 +203,33 @@ pub(crate) fn untab(text: &str, at: usize, in_flow: bool) -> Option<String> {
             copy[line..content].fill(b' ');
             line = next_line(text, content);
         }
+    } else if before == Some(b':') && !starts_text(&text[to..line_end(text, to)]) {
+        let mut line = next_line(text, to);
+        while let Some((from, to)) = tab_behind_key(text, line) {
+            copy[from..to].fill(b' ');
+            line = next_line(text, to);
+        }
     }
     String::from_utf8(copy).ok()
+}
+
+/// Whether a line could start text that goes on in the next one.
+fn starts_text(line: &str) -> bool {
+    line.contains(['|', '>', '"', '\'', '[', '{'])
+}
+
+/// The blanks behind `key:` in a line that has nothing else than a plain value behind them.
+fn tab_behind_key(text: &str, line: usize) -> Option<(usize, usize)> {
+    let end = line_end(text, line);
+    let content = skip_blanks(text, line);
+    let key = text[content..end]
+        .bytes()
+        .take_while(|b| b.is_ascii_alphanumeric() || b"._-/".contains(b))
+        .count();
+    let colon = content + key;
+    let behind = skip_blanks(text, (colon + 1).min(end));
+    let fits = key > 0 && text[colon..].starts_with(":\t") && !starts_text(&text[behind..end]);
+    fits.then_some((colon + 1, behind))
 }
 
 #[cfg(test)]

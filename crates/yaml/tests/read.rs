@@ -239,8 +239,14 @@ fn tabs_are_read_where_they_are_legal() {
         "a: [\n\tb,\n\tc\n]\nd: |\n  \tx\n",
         json!({"a": ["b", "c"], "d": "\tx\n"}),
     );
-    let many: String = (0..200).map(|n| format!("k{n}:\tv\n")).collect();
-    assert_eq!(Stream::parse(many).unwrap().documents()[0].value()["k199"], "v");
+    let many: String = (0..20_000).map(|n| format!("k{n}:\tv\n")).collect();
+    let text = format!("{many}text: |\n  a:\tb\n  c:\td\nlast:\tx\n");
+    let stream = Stream::parse(text).unwrap();
+    let read = stream.documents()[0].value();
+    assert_eq!(
+        (&read["k19999"], &read["text"], &read["last"]),
+        (&json!("v"), &json!("a:\tb\nc:\td\n"), &json!("x"))
+    );
 }
 
 #[test]
