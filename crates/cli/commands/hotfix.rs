@@ -3,7 +3,7 @@
 use tidegate_core::transition;
 
 use super::write::{Guard, finish};
-use super::{Outcome, Stop, choose, no_release};
+use super::{Outcome, Stop, choose, missing_release};
 use crate::args::HotfixArgs;
 use crate::report;
 use crate::workspace::Workspace;
@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace, args: &HotfixArgs) -> Result<Outcome, Stop> {
     let command = format!("hotfix --stable-tag {}", args.stable_tag);
     let Some(chosen) = choose(workspace, args.release.workload.as_deref(), &command)? else {
-        return Ok(no_release());
+        return Err(missing_release());
     };
     let application = &chosen.checkout.application;
     let Some(transition) = transition::hotfix(&chosen.checkout, chosen.release(), &args.stable_tag)? else {

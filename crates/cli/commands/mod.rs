@@ -212,6 +212,14 @@ pub(crate) fn choose<'a>(
     Ok(found.pop())
 }
 
+/// A release that is asked for by name of a weight or an image must be there.
+pub(crate) fn missing_release() -> Stop {
+    let missing = Diagnostic::error(Code::NoRelease, "no release here");
+    missing
+        .hint("go to the application whose canary is meant; `tidegate status` lists them")
+        .into()
+}
+
 /// Says that there is no release to work on; that is no failure.
 pub(crate) fn no_release() -> Outcome {
     report::message("no release here: nothing to do. Start one with `tidegate init`.\n");

@@ -3,14 +3,14 @@
 use tidegate_core::transition;
 
 use super::write::{Guard, finish};
-use super::{Outcome, Stop, choose, no_release};
+use super::{Outcome, Stop, choose, missing_release};
 use crate::args::RollbackArgs;
 use crate::report;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &RollbackArgs) -> Result<Outcome, Stop> {
     let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "rollback")? else {
-        return Ok(no_release());
+        return Err(missing_release());
     };
     let application = &chosen.checkout.application;
     let Some(transition) = transition::rollback(&chosen.checkout, chosen.release(), args.env.as_deref())?

@@ -5,7 +5,7 @@ use tidegate_core::model::Weight;
 use tidegate_core::transition;
 
 use super::write::{Guard, finish};
-use super::{Outcome, Stop, choose, no_release};
+use super::{Outcome, Stop, choose, missing_release};
 use crate::args::ShiftArgs;
 use crate::report;
 use crate::workspace::Workspace;
@@ -19,7 +19,7 @@ pub(crate) fn run(workspace: &Workspace, args: &ShiftArgs) -> Result<Outcome, St
     })?;
     let command = format!("shift --env {} --to {}", args.env, args.to);
     let Some(chosen) = choose(workspace, args.release.workload.as_deref(), &command)? else {
-        return Ok(no_release());
+        return Err(missing_release());
     };
     let application = &chosen.checkout.application;
     let Some(transition) = transition::shift(&chosen.checkout, chosen.release(), &args.env, weight)? else {

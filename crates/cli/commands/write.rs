@@ -103,12 +103,8 @@ fn refuse_uncommitted(
             .iter()
             .any(|change| change.path == *path && change.before.is_none())
     };
-    // A release file changes nothing that is rendered: it and the first transition may be one commit.
-    let is_release_file = |path: &RepoPath| path.file_name() == tidegate_core::schema::release::FILE_NAME;
     let uncommitted = git.uncommitted(&paths)?.into_iter();
-    let uncommitted: Vec<RepoPath> = uncommitted
-        .filter(|path| !is_new(path) && !is_release_file(path))
-        .collect();
+    let uncommitted: Vec<RepoPath> = uncommitted.filter(|path| !is_new(path)).collect();
     if uncommitted.is_empty() {
         return Ok(());
     }

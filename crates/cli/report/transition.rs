@@ -2,7 +2,7 @@
 
 use tidegate_core::model::{Application, Release, Routes};
 use tidegate_core::phase::Position;
-use tidegate_core::plan::{live_command, undo};
+use tidegate_core::plan::{live_commands, undo};
 use tidegate_core::transition::{Checkout, Purpose, Standing, Transition};
 
 use super::escape;
@@ -128,9 +128,17 @@ pub(crate) fn live(application: &Application, release: &Release, transition: &Tr
         .iter()
         .filter(|(name, after)| transition.before.get(*name) != Some(*after));
     let commands: Vec<String> = changed
-        .filter_map(|(name, after)| {
-            let command = live_command(application, release, name, *after)?;
-            Some(format!("  # in {}\n  {}\n", escape(name), escape(&command)))
+        .flat_map(|(name, after)| {
+            let commands = live_commands(application, release, name, *after).into_iter();
+            commands.map(move |command| {
+                format!(
+                    "  # in {}
+  {}
+",
+                    escape(name),
+                    escape(&command)
+                )
+            })
         })
         .collect();
     if commands.is_empty() {

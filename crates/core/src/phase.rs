@@ -318,11 +318,19 @@ pub fn recognise(environments: &IndexMap<String, Observed>, is_recorded: bool) -
     let mut nearest: Vec<_> = Phase::ALL
         .into_iter()
         .filter(|phase| !matches!(phase, Phase::Tidy | Phase::Ramp | Phase::Hold))
+        // Where weights rest on the stable version, completing another phase would move them to the canary.
+        .filter(|phase| *phase == Phase::Park || !has_weights(environments))
         .map(|phase| incomplete(phase, environments))
         .collect();
     nearest.sort_by_key(|incomplete| incomplete.missing.len());
     nearest.truncate(2);
     Position::Unclear(nearest)
+}
+
+fn has_weights(environments: &IndexMap<String, Observed>) -> bool {
+    environments
+        .values()
+        .any(|observed| matches!(observed.routes, Routes::Both(_)))
 }
 
 /// Next to `widen` both versions rest at 100/0, next to `retire` at 0/100.

@@ -245,24 +245,26 @@ impl Look<'_> {
     }
 }
 
-/// Looks up the object and the JSON patch that give the canary a share at once, without Git: for the night when
-/// Git is too slow. The commit must follow, or the next sync takes it back.
-pub fn live_command(
+/// The commands that give the canary a share at once, without Git: for the night when Git is too slow. The commit
+/// must follow, or the next sync takes it back.
+pub fn live_commands(
     application: &Application,
     release: &Release,
     environment: &str,
     routes: Routes,
-) -> Option<String> {
-    let Routes::Both(canary) = routes else { return None };
-    let (object, patch): (ObjectRef, _) =
-        release
-            .provider
-            .provider()
-            .live_patch(application, release, environment, canary)?;
-    let kind = object.kind.to_lowercase();
-    let Application { namespace, .. } = application;
-    Some(format!(
-        "kubectl -n {namespace} patch {kind} {} --type json -p '{patch}'",
-        object.name
-    ))
+) -> Vec<String> {
+    let Routes::Both(canary) = routes else {
+        return Vec::new();
+    };
+    let provider = release.provider.provider();
+    let patches = provider.live_patches(application, release, environment, canary);
+    let command = |(object, patch): (ObjectRef, serde_json::Value)| {
+        let kind = object.kind.to_lowercase();
+        let namespace = object.namespace.as_ref().unwrap_or(&application.namespace);
+        format!(
+            "kubectl -n {namespace} patch {kind} {} --type json -p '{patch}'",
+            object.name
+        )
+    };
+    patches.into_iter().map(command).collect()
 }

@@ -5,7 +5,7 @@ use minijinja::{Environment as Templates, UndefinedBehavior, context};
 use serde_json::Value;
 
 use crate::change::ChangeSet;
-use crate::diagnostic::{Code, Diagnostic, Failure};
+use crate::diagnostic::{Code, Diagnostic, Failure, Location};
 use crate::layout::gap;
 use crate::manifest::Manifest;
 use crate::model::{Application, Method, PinnedImage, Release, Version, Weight, Workload};
@@ -312,6 +312,7 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
         let problem = Diagnostic::error(Code::CanaryImpossible, message).at(taken.origin.clone());
         problems.push(problem.hint("rename that workload first"));
     }
+    problems.extend(taken_names(application));
     for name in application.environments.keys() {
         let Some(deployment) = application.deployed(name, &workload.key, "apps", "Deployment") else {
             continue;
@@ -334,6 +335,22 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
     problems.extend(release.provider.provider().check_start(application, release));
     problems.dedup();
     problems
+}
+
+/// Files that have the names of ours although no release runs: they would be taken for ours and removed.
+fn taken_names(application: &Application) -> Vec<Diagnostic> {
+    if !application.releases.is_empty() {
+        return Vec::new();
+    }
+    let taken = |file| {
+        Diagnostic::error(
+            Code::CanaryImpossible,
+            "this file has the name of one that a release writes and removes",
+        )
+        .at(Location::file(file))
+        .hint("rename it, so that its name begins neither `gap_canary_` nor `gap_patch_canary_`")
+    };
+    application.owned.iter().map(taken).collect()
 }
 
 /// Labels of the user's own where ours must go.

@@ -91,9 +91,23 @@ impl Standing {
                 drift.push(found.clone());
             }
         }
+        if matches!(self.position, Position::Unclear(_)) {
+            drift.extend(undoing(application));
+        }
         drift.extend(pin_drift(application, release));
         drift
     }
+}
+
+/// Patches of the user's that undo ours, each once.
+fn undoing(application: &Application) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = application
+        .environments
+        .keys()
+        .flat_map(|name| gap::undoing(application, name))
+        .collect();
+    found.dedup();
+    found
 }
 
 /// A release file that disagrees with the copy's image: after `split` the pin in the spec is what counts.
@@ -170,6 +184,7 @@ pub fn next(
     }
     let standing = Standing::of(&checkout.application, release);
     refuse_broken(&standing)?;
+    refuse_undone(&checkout.application, &standing)?;
     match target(release, &standing, request)? {
         None => Ok(None),
         Some(Target { phase, routes }) => enter(checkout, release, &standing, phase, routes).map(Some),
@@ -379,7 +394,10 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
             return enter_plain(checkout, release, &standing, other.phase).map(Some);
         }
         Position::Ambiguous(one, _) => *one,
-        Position::Unclear(nearest) => return Err(unclear(nearest).into()),
+        Position::Unclear(nearest) => {
+            refuse_undone(application, &standing)?;
+            return Err(unclear(nearest).into());
+        }
         Position::Disagree(phases) => return Err(disagree(&standing, phases).into()),
     };
     let phase = match phase {
@@ -567,6 +585,19 @@ fn make(
         refuse_broken(&standing)?;
     }
     Ok(change)
+}
+
+/// Where the files are in no phase because a patch undoes ours, that patch is the problem.
+fn refuse_undone(application: &Application, standing: &Standing) -> Result<(), Failure> {
+    if !matches!(standing.position, Position::Unclear(_)) {
+        return Ok(());
+    }
+    let undoing = undoing(application);
+    if undoing.is_empty() {
+        Ok(())
+    } else {
+        Err(undoing.into())
+    }
 }
 
 /// Routes that cannot be read are an error for every command that would change them.

@@ -221,38 +221,22 @@ impl Provider for Istio {
         }
     }
 
-    fn live_patch(
+    fn live_patches(
         &self,
         application: &Application,
         release: &Release,
         environment: &str,
         canary: Weight,
-    ) -> Option<(ObjectRef, Value)> {
-        let mesh = Mesh::of(application, release, environment)?;
-        let split = mesh.split();
-        let service = application.deployed(environment, &release.workload, NETWORKING, "VirtualService")?;
-        let http = service.value.pointer("/spec/http")?.as_array()?;
-        let operations: Vec<Value> = http
-            .iter()
-            .enumerate()
-            .flat_map(|(rule_index, rule)| {
-                let entries = rule
-                    .get("route")
-                    .and_then(Value::as_array)
-                    .into_iter()
-                    .flatten()
-                    .enumerate();
-                let weights =
-                    entries.filter_map(|(index, entry)| Some((index, split.weight_of(entry, canary)?)));
-                weights
-                    .map(move |(index, weight)| {
-                        let path = format!("/spec/http/{rule_index}/route/{index}/weight");
-                        json!({"op": "replace", "path": path, "value": weight.percent()})
-                    })
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        Some((service.object.clone(), Value::Array(operations)))
+    ) -> Vec<(ObjectRef, Value)> {
+        let Some(mesh) = Mesh::of(application, release, environment) else {
+            return Vec::new();
+        };
+        let services = application.environments[environment]
+            .rendered
+            .of_kind(NETWORKING, "VirtualService");
+        services
+            .filter_map(|service| mesh.live_patch(service, canary))
+            .collect()
     }
 }
 
@@ -399,6 +383,23 @@ impl Mesh {
         host == self.host || short.iter().any(|name| name == host) || host == format!("{}.svc", short[1])
     }
 
+    /// The JSON patch that gives the canary a share in one VirtualService; `None` where it does not split the host.
+    fn live_patch(&self, service: &Manifest, canary: Weight) -> Option<(ObjectRef, Value)> {
+        let split = self.split();
+        let http = service.value.pointer("/spec/http")?.as_array()?;
+        let mut operations = Vec::new();
+        for (rule_index, rule) in http.iter().enumerate() {
+            let entries = rule.get("route").and_then(Value::as_array).into_iter().flatten();
+            for (index, entry) in entries.enumerate() {
+                if let Some(weight) = split.weight_of(entry, canary) {
+                    let path = format!("/spec/http/{rule_index}/route/{index}/weight");
+                    operations.push(json!({"op": "replace", "path": path, "value": weight.percent()}));
+                }
+            }
+        }
+        (!operations.is_empty()).then(|| (service.object.clone(), Value::Array(operations)))
+    }
+
     fn is_for_host(&self, rule: &Manifest) -> bool {
         rule.text("/spec/host").is_some_and(|host| self.is_host(host))
     }
@@ -446,7 +447,11 @@ impl Mesh {
                 .and_then(Value::as_str)
                 .is_some_and(|name| names.contains(&name))
         })?;
-        let message = format!("{} already has a subset `{}`", rule.object, names[0]);
+        let message = format!(
+            "{} already has a subset `{}`",
+            rule.object,
+            subsets[index]["name"].as_str().unwrap_or_default()
+        );
         let at = rule.origin.below(&["spec", "subsets", &index.to_string()]);
         let hint = "a canary needs the subsets v1 and v2: rename yours first";
         Some(
@@ -492,16 +497,18 @@ impl Mesh {
         release: &Release,
     ) -> Intent {
         let environments = vec![environment.name.clone()];
-        let own = ObjectRef::new(&self.api_version, "DestinationRule", &self.rule_name);
-        let Some(found) = self
-            .found_rule(environment)
-            .filter(|rule| self.names_subsets(rule))
-        else {
+        let Some(found) = self.found_rule(environment) else {
             return Intent::NoObject {
                 environments,
-                object: own,
+                object: ObjectRef::new(&self.api_version, "DestinationRule", &self.rule_name),
             };
         };
+        if !self.names_subsets(found) && !application.owns(&found.origin) {
+            return Intent::Object {
+                environments,
+                value: found.value.clone(),
+            };
+        }
         let mut value = found.value.clone();
         if let Some(subsets) = subsets_of(&mut value).filter(|_| !application.owns(&found.origin)) {
             subsets.retain(|subset| !self.is_subset(subset));

@@ -184,15 +184,15 @@ pub trait Provider: Sync {
     /// What the rendered objects of an environment say.
     fn observe(&self, application: &Application, release: &Release, environment: &str) -> Observed;
 
-    /// The object that carries the weights of an environment, with the JSON patch that gives the canary a share
+    /// The objects that carry the weights of an environment, each with the JSON patch that gives the canary a share
     /// at once: what `kubectl patch --type json` takes.
-    fn live_patch(
+    fn live_patches(
         &self,
         application: &Application,
         release: &Release,
         environment: &str,
         canary: crate::model::Weight,
-    ) -> Option<(ObjectRef, Value)>;
+    ) -> Vec<(ObjectRef, Value)>;
 }
 
 /// The value of the canary label of a release.

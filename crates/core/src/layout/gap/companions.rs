@@ -81,9 +81,12 @@ pub(super) fn of_copy(application: &Application, release: &Release) -> Vec<Locat
                 continue;
             };
             let is_aimed = match source {
-                Source::Resource => matches!(twin.aim(&object, value), Aim::Workload),
+                Source::Resource => {
+                    matches!(twin.aim(&object, value), Aim::Workload)
+                        && (application.owns(location) || twin.is_subject(value))
+                }
                 Source::Patch => {
-                    twin.generated_name(&object)
+                    is_generated_for(application, &release.copy, &object)
                         || names
                             .iter()
                             .any(|other| other.kind == object.kind && other.name == object.name)
@@ -98,6 +101,15 @@ pub(super) fn of_copy(application: &Application, release: &Release) -> Vec<Locat
     found
 }
 
+/// Whether an object is generated for a workload in some environment.
+fn is_generated_for(application: &Application, workload: &str, object: &ObjectRef) -> bool {
+    let mut environments = application.environments.keys();
+    environments.any(|environment| {
+        let found = application.generated(environment, workload, object.group(), &object.kind);
+        found.is_some_and(|manifest| manifest.object.name == object.name)
+    })
+}
+
 /// Services other than the workload's own that select the copy's pods because they select the workload's.
 pub fn accidental_services(application: &Application, release: &Release) -> Vec<Diagnostic> {
     let twin = Twin::new(application, release);
@@ -109,28 +121,43 @@ pub fn accidental_services(application: &Application, release: &Release) -> Vec<
             .filter(|manifest| manifest.object.is("", "Service"))
         {
             let selector = service.value.pointer("/spec/selector").and_then(Value::as_object);
-            let selects = selector
-                .is_some_and(|selector| matches(selector, &twin.pods) && matches(selector, &twin.copy_pods));
+            let selects =
+                |pods: &Map<String, Value>| selector.is_some_and(|selector| matches(selector, pods));
             let is_own = application
                 .workloads
                 .values()
                 .any(|workload| workload.origin.pointer() == service.origin.pointer());
-            if selects
-                && !is_own
-                && !found
-                    .iter()
-                    .any(|known| known.location.as_ref() == Some(&service.origin))
-            {
-                let message = format!(
-                    "{} selects the pods of `{}` too, without weights",
-                    service.object, release.copy
-                );
-                let warning =
-                    Diagnostic::warning(Code::AccidentalSelection, message).at(service.origin.clone());
-                found.push(
-                    warning.hint("name the `app` label in its selector if only one version may serve it"),
-                );
+            let is_known = found.iter().any(|known| {
+                known
+                    .location
+                    .as_ref()
+                    .is_some_and(|at| at.file == service.origin.file)
+            });
+            if is_own || is_known || !selects(&twin.pods) {
+                continue;
             }
+            let (message, hint) = match selects(&twin.copy_pods) {
+                true => (
+                    format!(
+                        "{} selects the pods of `{}` too, without weights",
+                        service.object, release.copy
+                    ),
+                    "its callers reach both versions in proportion to their pods: send them to the routed Service",
+                ),
+                false => (
+                    format!(
+                        "{} selects the pods of `{}` only, which get the new code",
+                        service.object, release.workload
+                    ),
+                    "its callers get the new code as soon as it ships: send them to the routed Service",
+                ),
+            };
+            let at = service.origin.below(&["spec", "selector"]).as_key();
+            found.push(
+                Diagnostic::warning(Code::AccidentalSelection, message)
+                    .at(at)
+                    .hint(hint),
+            );
         }
     }
     found
@@ -267,6 +294,24 @@ impl<'a> Twin<'a> {
             pods,
             copy_pods,
         }
+    }
+
+    /// Whether what an object is about, not a peer it mentions, is the workload.
+    fn is_subject(&self, value: &Value) -> bool {
+        const SUBJECTS: [&str; 5] = [
+            "selector",
+            "podSelector",
+            "workloadSelector",
+            "scaleTargetRef",
+            "targetRef",
+        ];
+        let mut is_subject = false;
+        visit(value, &mut PointerBuf::new(), &mut |pointer, inner| {
+            let second = pointer.tokens().nth(1).map(|token| token.decoded().into_owned());
+            let is_place = second.is_some_and(|token| SUBJECTS.contains(&token.as_str()));
+            is_subject |= is_place && self.rewritten(pointer, inner).is_some();
+        });
+        is_subject
     }
 
     fn generated_name(&self, object: &ObjectRef) -> bool {

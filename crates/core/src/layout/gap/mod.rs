@@ -31,7 +31,7 @@ mod subject;
 mod template;
 
 pub use companions::accidental_services;
-pub use place::{place, set_tag, undone};
+pub use place::{place, set_tag, undoing, undone};
 
 use base::Generator;
 use files::{Files, Scoped};

@@ -146,6 +146,7 @@ impl<'a> Place<'a> {
                     .filter(|manifest| manifest.object == *object)
             })
             .map(|manifest| manifest.origin.clone())
+            .filter(|origin| self.application.owns(origin) || self.release.origin.is_none())
             .collect();
         origins
             .iter()
@@ -311,8 +312,7 @@ impl<'a> Place<'a> {
 }
 
 /// First line of a file of ours.
-const HEADER: &str =
-    "# Written by tidegate for the canary of this application; `tidegate status` says where it stands.\n";
+const HEADER: &str = "# Written by tidegate for the canary of this application; `tidegate status` says where it stands.\n# Transitions rewrite what it says and the last one removes it: put changes of your own into a patch of your own.\n";
 
 /// First line of a file with what was copied for the copy.
 const HEADER_COPY: &str =
@@ -449,35 +449,38 @@ pub fn set_tag(
 
 /// Why files that were placed do not read as what was meant: a later patch undoes one of ours.
 pub fn undone(after: &Application, environment: &str) -> Diagnostic {
-    let patches = after
+    undoing(after, environment).next().unwrap_or_else(|| {
+        let message = format!("in {environment} the files would not read as the phase they were written for");
+        Diagnostic::error(Code::Undone, message)
+            .hint("look for a patch or template of yours that changes the routes, the Service or the DestinationRule")
+    })
+}
+
+/// Patches of the user's that come after one of ours and say the same fields otherwise.
+pub fn undoing<'a>(application: &'a Application, environment: &str) -> impl Iterator<Item = Diagnostic> + 'a {
+    let patches = application
         .environments
         .get(environment)
         .map_or(&[][..], |environment| &environment.patches);
-    for (index, ours) in patches
+    let ours = patches
         .iter()
         .enumerate()
-        .filter(|(_, patch)| after.owns(&patch.origin))
-    {
-        let is_same_object = |patch: &&TargetedPatch| {
-            patch.target.kind == ours.target.kind
-                && patch.target.name == ours.target.name
-                && !after.owns(&patch.origin)
+        .filter(|(_, patch)| application.owns(&patch.origin));
+    ours.filter_map(move |(index, ours)| {
+        let undoes = |patch: &&TargetedPatch| {
+            let is_same_object =
+                patch.target.kind == ours.target.kind && patch.target.name == ours.target.name;
+            let spec = |patch: &TargetedPatch| patch.value.get("spec").cloned().unwrap_or(Value::Null);
+            is_same_object && !application.owns(&patch.origin) && shares(&spec(patch), &spec(ours), false)
         };
-        let Some(later) = patches[index + 1..].iter().find(is_same_object) else {
-            continue;
-        };
+        let later = patches[index + 1..].iter().find(undoes)?;
         let message = format!(
             "this patch of {} comes after the one of the release and undoes it",
             later.target
         );
         let own = ours.origin.file.file_name();
-        return Diagnostic::error(Code::Undone, message)
-            .at(later.origin.clone())
-            .hint(format!(
-                "take what both say out of it, or rename its file so that it sorts before {own}"
-            ));
-    }
-    let message = format!("in {environment} the files would not read as the phase they were written for");
-    Diagnostic::error(Code::Undone, message)
-        .hint("this is a mistake in tidegate or a template that it does not understand: please report it")
+        let hint = format!("take what both say out of it, or rename its file so that it sorts before {own}");
+        let at = later.origin.below(&["spec"]).as_key();
+        Some(Diagnostic::error(Code::Undone, message).at(at).hint(hint))
+    })
 }

@@ -26,7 +26,37 @@ pub(super) fn set_labels(
         return Ok(());
     }
     let found = value_at(draft, &origin, &[POD_LABELS]);
+    refuse_lost_labels(draft, &origin, found.as_ref())?;
     draft.edit(&origin, &label_edits(&origin, found.as_ref(), labels)?)
+}
+
+/// Refuses labels that could not be given back as they were: shared ones, and an empty map in flow style.
+fn refuse_lost_labels(
+    draft: &Draft<'_>,
+    workload: &Location,
+    found: Option<&Value>,
+) -> Result<(), Diagnostic> {
+    let starts_with = |path: &[&str], first: char| {
+        let text = text_at(draft, workload, path);
+        text.is_some_and(|text| text.starts_with(first))
+    };
+    let is_shared = starts_with(&[], '*') || (found.is_some() && starts_with(&[POD_LABELS], '*'));
+    if is_shared {
+        return Err(
+            Diagnostic::error(Code::CannotEdit, "the labels of this workload come from an alias")
+                .at(workload.below(&[POD_LABELS]))
+                .hint("write `podLabels` out in this workload: a release adds labels to it alone"),
+        );
+    }
+    let is_empty = found
+        .and_then(Value::as_object)
+        .is_some_and(serde_json::Map::is_empty);
+    if is_empty && starts_with(&[], '{') {
+        return Err(Diagnostic::error(Code::CannotEdit, "podLabels is empty")
+            .at(workload.below(&[POD_LABELS]))
+            .hint("remove the key: what a release adds could not be told from it later"));
+    }
+    Ok(())
 }
 
 /// Takes the version labels off the released workload.
@@ -69,12 +99,7 @@ pub(super) fn remove_labels(
 /// A workload in block style whose labels are in flow style had `podLabels: {}` before the release: we write
 /// labels of our own in the style around them.
 fn keeps_empty_labels(draft: &Draft<'_>, workload: &Location) -> bool {
-    let is_flow = |path: &[&str]| {
-        let stream = draft.stream(&workload.file)?;
-        let document = stream.documents().get(workload.document()?)?;
-        let span = document.value_span(&at(workload, path))?;
-        Some(stream.text()[span].starts_with('{'))
-    };
+    let is_flow = |path: &[&str]| text_at(draft, workload, path).map(|text| text.starts_with('{'));
     is_flow(&[POD_LABELS]) == Some(true) && is_flow(&[]) == Some(false)
 }
 
@@ -104,7 +129,7 @@ pub(super) fn add_copy(
         value: json!(false),
     });
     edits.extend(image_edits(&location, value.get("image"), copy));
-    edits.extend(caller_edits(&location, &value));
+    edits.extend(caller_edits(application, copy, &location, &value, draft));
     draft.edit(&original, &edits)
 }
 
@@ -125,7 +150,7 @@ pub(super) fn admit_callers(
         });
         value = original;
     }
-    edits.extend(caller_edits(&location, &value));
+    edits.extend(caller_edits(application, copy, &location, &value, draft));
     if edits.is_empty() {
         Ok(())
     } else {
@@ -221,8 +246,19 @@ fn image_edits(workload: &Location, own: Option<&Value>, copy: &CopyIntent) -> V
 const INGRESS: &str = "ingress-nginx";
 
 /// The copy admits every caller of the original and the ingress controller: the original gets the latter's rule
-/// with its ingress, the copy has none.
-fn caller_edits(workload: &Location, original: &Value) -> Vec<Edit> {
+/// with its ingress, the copy has none. Where nothing guards the original, nothing guards the copy.
+fn caller_edits(
+    application: &Application,
+    copy: &CopyIntent,
+    workload: &Location,
+    original: &Value,
+    draft: &Draft<'_>,
+) -> Vec<Edit> {
+    let mut environments = application.environments.keys();
+    let guard = |name| application.generated(name, &copy.of, "security.istio.io", "AuthorizationPolicy");
+    if original.get(POLICY).is_none() && environments.all(|name| guard(name).is_none()) {
+        return Vec::new();
+    }
     let rule = json!({"from": [{"source": {"principals": [
         {"namespace": INGRESS, "serviceAccountName": [INGRESS]},
     ]}}]});
@@ -244,11 +280,26 @@ fn caller_edits(workload: &Location, original: &Value) -> Vec<Edit> {
                 value: json!([rule]),
             }]
         }
-        None => vec![Edit::Set {
-            at: at(workload, &[POLICY]),
-            value: json!({"rules": [rule]}),
-        }],
+        None => {
+            let mut rules = default_rules(workload, draft);
+            rules.push(rule);
+            vec![Edit::Set {
+                at: at(workload, &[POLICY]),
+                value: json!({"rules": rules}),
+            }]
+        }
     }
+}
+
+/// The rules of the default policy but the ingress controller's: a workload with an ingress and no rules of its own
+/// admits them too.
+fn default_rules(workload: &Location, draft: &Draft<'_>) -> Vec<Value> {
+    let document = Location::value(&workload.file, workload.document().unwrap_or(0), &[]);
+    let default = value_at(draft, &document, &["defaultAuthorizationPolicy", "rules"]);
+    let rules = default
+        .and_then(|rules| rules.as_array().cloned())
+        .unwrap_or_default();
+    rules.into_iter().filter(|rule| !admits_ingress(rule)).collect()
 }
 
 fn admits_ingress(rule: &Value) -> bool {
@@ -284,6 +335,16 @@ fn pointer(location: &Location) -> PointerBuf {
 
 fn at(location: &Location, path: &[&str]) -> PointerBuf {
     pointer(&location.below(path))
+}
+
+/// The text of a value as it is written; of one reached through an alias, the alias.
+fn text_at<'d>(draft: &'d Draft<'_>, location: &Location, path: &[&str]) -> Option<&'d str> {
+    let stream = draft.stream(&location.file)?;
+    let span = stream
+        .documents()
+        .get(location.document()?)?
+        .value_span(&at(location, path))?;
+    stream.text().get(span)
 }
 
 fn value_at(draft: &Draft<'_>, location: &Location, path: &[&str]) -> Option<Value> {
