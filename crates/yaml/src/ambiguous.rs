@@ -44,27 +44,20 @@ pub(crate) fn ambiguous(tree: &Tree, text: &str, offset: usize) -> Vec<(PointerB
     let mut at = PointerBuf::root();
     visit(tree, tree.root, &mut at, &mut |node, at, role| {
         let node = &tree.nodes[node];
-        if !matches!(
-            node.kind,
-            NodeKind::Scalar {
-                style: Style::Plain,
-                ..
-            }
-        ) || node.content != node.start
+        // A tag settles the matter; an anchor does not.
+        let tagged = text[node.start..node.properties_end]
+            .split(' ')
+            .any(|property| property.starts_with('!'));
+        if tagged
+            || !matches!(
+                node.kind,
+                NodeKind::Scalar {
+                    style: Style::Plain,
+                    ..
+                }
+            )
         {
-            // A tag settles the matter; an anchor alone does not.
-            let tagged = text[node.start..node.properties_end].contains('!');
-            if tagged
-                || !matches!(
-                    node.kind,
-                    NodeKind::Scalar {
-                        style: Style::Plain,
-                        ..
-                    }
-                )
-            {
-                return;
-            }
+            return;
         }
         let spelled = &text[node.content..node.end];
         let span = offset + node.content..offset + node.end;

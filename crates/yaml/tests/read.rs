@@ -138,13 +138,13 @@ fn merge_keys_and_aliases_are_resolved() {
     );
     refused(
         "a: *x\n",
-        Kind::Syntax,
-        "1:4: a: while parsing node, found unknown anchor",
+        Kind::Alias,
+        "1:4: a: alias of an anchor that is not defined before it",
     );
     refused(
         "a: &x 1\n---\na: *x\n",
-        Kind::Syntax,
-        "3:4: a: while parsing node, found unknown anchor",
+        Kind::Alias,
+        "3:4: a: alias of an anchor that is not defined before it",
     );
 }
 
@@ -224,6 +224,26 @@ fn broken_text_is_refused_with_its_place() {
         assert_eq!(error.kind, Kind::Syntax, "{text:?}");
         assert!(error.offset <= text.len() && !error.message.is_empty());
     }
+}
+
+#[test]
+fn text_behind_the_end_is_refused() {
+    refused(
+        "\"a\":1\n",
+        Kind::Syntax,
+        "1:4: the document has ended before this text",
+    );
+    refused("a: 1\n\u{feff}", Kind::Syntax, "2:1: could not find expected ':'");
+    refused(
+        "\u{feff}\u{feff}a: 1\n",
+        Kind::Control,
+        "1:1: a byte order mark stands only at the start of a file, once",
+    );
+    refused(
+        "%FOO bar\n---\na\n",
+        Kind::Syntax,
+        "1:1: only the directives %YAML and %TAG are known",
+    );
 }
 
 #[test]

@@ -110,6 +110,21 @@ fn aliases_stay_where_they_may() {
     );
 }
 
+/// Without the line end at the end of the file, text in block form would lose its own.
+#[test]
+fn what_reads_otherwise_is_mended_where_it_is() {
+    check(
+        "# head\na: 1 # one\nc:\n- |\n  text\n- x",
+        json!({"a": 1, "c": ["text\n"]}),
+        "# head\na: 1 # one\nc:\n- \"text\\n\"",
+    );
+    check(
+        "# head\na: |\n  text",
+        json!({"a": "text", "b": 1}),
+        "# head\na: text\nb: 1",
+    );
+}
+
 #[test]
 fn other_documents_keep_their_bytes() {
     let stream = Stream::parse("\u{feff}a:   1\n---\nb: 2\r\n---\nc: 3").unwrap();

@@ -35,15 +35,18 @@ pub(crate) fn spell(draft: &Draft<'_>, container: NodeId, key: Option<&str>, val
     }
 }
 
-/// As [`spell`], on one line if that is the form.
+/// As [`spell`], on one line if that is the form, or if lines would not be read as meant in this gap.
 pub(crate) fn spell_as(
     draft: &Draft<'_>,
     container: NodeId,
+    gap: Gap,
     key: Option<&str>,
     value: &Value,
     form: Form,
 ) -> Vec<String> {
-    if form == Form::Natural {
+    let column = draft.column(draft.start(container, 0));
+    let fits = draft.takes_block_text(value, line_of(draft, container, gap), column);
+    if form == Form::Natural && fits {
         return spell(draft, container, key, value);
     }
     let value = print::flow(value, Context::Flow);
@@ -65,13 +68,20 @@ pub(crate) fn insert(draft: &Draft<'_>, container: NodeId, gap: Gap, lines: &[St
         let text = text.trim_start_matches(' ');
         return vec![Patch::insert(first, format!("{text}{:column$}", ""))];
     }
-    let at = match gap {
+    let at = line_of(draft, container, gap);
+    vec![Patch::insert(at, join(lines, column, draft.line_ending(at)))]
+}
+
+/// The start of the line that new lines in a gap go before.
+fn line_of(draft: &Draft<'_>, container: NodeId, gap: Gap) -> usize {
+    let first = draft.start(container, 0);
+    let column = draft.column(first);
+    match gap {
         Gap::First => first_line(draft, container, column),
         Gap::Before(0) if container == draft.tree.root => line_start(&draft.text, first),
         Gap::Before(index) => before(draft, container, index, column),
         Gap::After(index) => draft.extent_end(draft.child_end(container, index), column),
-    };
-    vec![Patch::insert(at, join(lines, column, draft.line_ending(at)))]
+    }
 }
 
 /// The line behind that of the key or dash which the collection hangs on; for the root the line of its first entry.

@@ -105,7 +105,8 @@ impl Plan<'_, '_> {
         let draft = self.draft;
         match draft.flow(container) {
             Flow::Block => {
-                let lines = block::spell_as(draft, container, key, value, self.form);
+                let gap = self.in_range(container, gap);
+                let lines = block::spell_as(draft, container, gap, key, value, self.form);
                 Ok(self.insert_lines(container, gap, &lines))
             }
             Flow::Brackets { .. } => {
@@ -119,12 +120,16 @@ impl Plan<'_, '_> {
         }
     }
 
-    fn insert_lines(&self, container: NodeId, gap: Gap, lines: &[String]) -> Vec<Patch> {
-        let last = self.draft.len(container) - 1;
-        let gap = match gap {
-            Gap::After(index) => Gap::After(index.min(last)),
+    /// A gap behind all children is one behind the last.
+    fn in_range(&self, container: NodeId, gap: Gap) -> Gap {
+        match gap {
+            Gap::After(index) => Gap::After(index.min(self.draft.len(container) - 1)),
             gap => gap,
-        };
+        }
+    }
+
+    fn insert_lines(&self, container: NodeId, gap: Gap, lines: &[String]) -> Vec<Patch> {
+        let gap = self.in_range(container, gap);
         block::insert(self.draft, container, gap, lines)
     }
 

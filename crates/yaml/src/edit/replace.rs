@@ -78,7 +78,9 @@ fn write(draft: &Draft<'_>, node: NodeId, value: &Value, form: Form, below: Belo
     let layout = draft.layout(draft.node(node).start);
     let old = old(draft, node, &slot, below);
     let place = draft.node(node);
-    let is_inline = form == Form::Inline || is_inline(draft, node, value);
+    let behind = old.rest.end.max(next_line(&draft.text, place.end));
+    let fits = draft.takes_block_text(value, behind, slot.column.unwrap_or(0));
+    let is_inline = form == Form::Inline || !fits || is_inline(draft, node, value);
     let own_line = slot
         .head
         .is_some_and(|head| line_end(&draft.text, head) < old.inline.start);

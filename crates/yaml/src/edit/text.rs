@@ -3,6 +3,8 @@
 //! Works on a copy that always ends with a line end, so that the last line is like any other; a line end that was added is taken away again
 //! from the result.
 
+use serde_json::Value;
+
 use crate::{
     document::Content,
     edit::{
@@ -11,6 +13,7 @@ use crate::{
     },
     print::Layout,
     scan::{line_end, line_start, skip_blanks},
+    spelling,
     split::next_line,
     tree::{Flow, Node, NodeId, NodeKind, Tree},
 };
@@ -94,6 +97,17 @@ impl<'a> Draft<'a> {
         reached
     }
 
+    /// Whether text in block form at the end of a value is read as meant if the line at `at` follows: comments that are indented
+    /// deeper than `column` would become part of it, blank lines too if it is of the form `|+`, and at the end of a file without
+    /// a line end it would lose its own.
+    pub(crate) fn takes_block_text(&self, value: &Value, at: usize, column: usize) -> bool {
+        let Some(text) = last_text(value) else { return true };
+        let blank_next = at < self.limit && line_end(&self.text, at) == skip_blanks(&self.text, at);
+        let kept = text.ends_with("\n\n") && blank_next;
+        let unended = self.unended.is_some() && at >= self.text.len() && text.ends_with('\n');
+        !kept && !unended && self.absorb(at, column) == at
+    }
+
     pub(crate) fn flow(&self, node: NodeId) -> Flow {
         match self.node(node).kind {
             NodeKind::Map { flow, .. } | NodeKind::List { flow, .. } => flow,
@@ -149,6 +163,16 @@ impl<'a> Draft<'a> {
     pub(crate) fn holder(&self, node: NodeId) -> Option<(NodeId, usize)> {
         let place = self.node(node);
         (node != self.tree.root).then_some((place.parent, place.index))
+    }
+}
+
+/// The text in block form that a value ends with when it is written out.
+fn last_text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => spelling::block_indicator(&format!("{text}\n")).map(|_| text.as_str()),
+        Value::Array(list) => last_text(list.last()?),
+        Value::Object(map) => last_text(map.values().next_back()?),
+        _ => None,
     }
 }
 

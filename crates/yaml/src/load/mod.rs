@@ -165,10 +165,7 @@ impl<'t, 'b, 'l> Loader<'t, 'b, 'l> {
                     let offset = self.chars.byte(error.marker().index());
                     let in_flow = self.stack.last().is_some_and(|frame| frame.flow != Flow::Block);
                     let tab = error.info().contains("whitespace") || error.info().contains("tabs disallowed");
-                    let mut failure = fail(Kind::Syntax, offset, crate::error::visible(error.info()));
-                    if error.info().contains("recursion limit") {
-                        failure = self.too_deep(offset);
-                    }
+                    let mut failure = self.syntax_error(offset, error.info());
                     failure.path = self.path();
                     return Err(Failure {
                         error: failure,
@@ -222,6 +219,26 @@ impl<'t, 'b, 'l> Loader<'t, 'b, 'l> {
             }
         }
         path
+    }
+
+    /// The parser's words, save where they speak of its inside.
+    fn syntax_error(&self, offset: usize, info: &str) -> LoadError {
+        if info.contains("recursion limit") {
+            return self.too_deep(offset);
+        }
+        if info.contains("unknown anchor") {
+            return fail(
+                Kind::Alias,
+                offset,
+                "alias of an anchor that is not defined before it",
+            );
+        }
+        let message = if info.contains("<document start>") {
+            "the document has ended before this text"
+        } else {
+            info
+        };
+        fail(Kind::Syntax, offset, crate::error::visible(message))
     }
 
     fn too_deep(&self, offset: usize) -> LoadError {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::{
     edit::{
         block::{self, Gap},
-        commit::{reread, write_root},
+        commit::{reread, reread_any, write_root},
         flow,
         habits::Habits,
         model::{self, unsupported},
@@ -67,17 +67,21 @@ impl Stream {
             (Aliases::WrittenOut, Form::Natural),
             (Aliases::WrittenOut, Form::Inline),
         ];
+        let mut stream = self.clone();
         for (aliases, form) in attempts {
-            let mut stream = self.clone();
             for _ in 0..MOST_ROUNDS {
                 match round(&stream, document, wanted, identity, aliases, form) {
-                    Some(Round::Done(edited)) => return Ok(edited),
-                    Some(Round::Again(edited)) => stream = edited,
-                    None => break,
+                    Round::Done(edited) => return Ok(edited),
+                    Round::Again(edited) => stream = edited,
+                    Round::Differs(edited) => {
+                        stream = edited;
+                        break;
+                    }
+                    Round::Failed => break,
                 }
             }
         }
-        anew(self, document, wanted)
+        anew(&stream, document, wanted)
     }
 }
 
@@ -91,6 +95,9 @@ enum Round {
     Done(Stream),
     /// Something is left to do in the text as it is now.
     Again(Stream),
+    /// All was done, yet the text reads as something else in places, which another form may mend.
+    Differs(Stream),
+    Failed,
 }
 
 fn round(
@@ -100,19 +107,14 @@ fn round(
     identity: &Identity<'_>,
     aliases: Aliases,
     form: Form,
-) -> Option<Round> {
+) -> Round {
     let content = &stream.documents()[document].content;
-    let Some(tree) = &content.tree else {
-        if wanted.is_null() {
-            return Some(Round::Done(stream.clone()));
-        }
-        return write_root(stream, document, wanted, &PointerBuf::root())
-            .ok()
-            .map(Round::Done);
-    };
-    if same(&content.value, wanted) && aliases == Aliases::Kept {
-        return Some(Round::Done(stream.clone()));
+    if same(&content.value, wanted) {
+        return Round::Done(stream.clone());
     }
+    let Some(tree) = &content.tree else {
+        return write_root(stream, document, wanted, &PointerBuf::root()).map_or(Round::Failed, Round::Done);
+    };
     let habits = Habits::of(content);
     let draft = Draft::new(content, tree, &habits);
     let mut plan = Plan {
@@ -124,20 +126,18 @@ fn round(
         patches: Vec::new(),
         again: false,
     };
-    plan.visit(tree.root, &content.value, wanted, &mut PointerBuf::root())?;
-    let again = plan.again;
-    let patches = plan.patches;
-    if patches.is_empty() {
-        return None;
+    let planned = plan.visit(tree.root, &content.value, wanted, &mut PointerBuf::root());
+    let Plan { patches, again, .. } = plan;
+    let text = planned
+        .filter(|()| !patches.is_empty())
+        .and_then(|()| draft.finish(patches));
+    let Some(text) = text else { return Round::Failed };
+    match reread_any(stream, document, text) {
+        Err(_) => Round::Failed,
+        Ok(edited) if same(edited.documents()[document].value(), wanted) => Round::Done(edited),
+        Ok(edited) if again => Round::Again(edited),
+        Ok(edited) => Round::Differs(edited),
     }
-    let text = draft.finish(patches)?;
-    if again {
-        // Not there yet: the text must be readable, its value is judged at the end.
-        return crate::edit::commit::reread_any(stream, document, text)
-            .ok()
-            .map(Round::Again);
-    }
-    reread(stream, document, text, wanted).ok().map(Round::Done)
 }
 
 /// The whole document written anew; its comments outside the root stay.
@@ -388,12 +388,14 @@ impl Plan<'_, '_> {
     fn block(&self, node: NodeId, edges: &Edges) -> Vec<Patch> {
         let mut patches = Vec::new();
         for run in &edges.inserted {
+            let gap = run.after.map_or(Gap::First, Gap::After);
             let lines: Vec<String> = run
                 .entries
                 .iter()
-                .flat_map(|(key, value)| block::spell_as(self.draft, node, key.as_deref(), value, self.form))
+                .flat_map(|(key, value)| {
+                    block::spell_as(self.draft, node, gap, key.as_deref(), value, self.form)
+                })
                 .collect();
-            let gap = run.after.map_or(Gap::First, Gap::After);
             patches.extend(block::insert(self.draft, node, gap, &lines));
         }
         if !edges.removed.is_empty() {

@@ -262,6 +262,27 @@ proptest! {
     }
 
     #[test]
+    fn reconciling_one_entry_leaves_the_others(bytes in choices()) {
+        let mut choices = Choices::new(&bytes);
+        let text = generate::document(&mut choices, Anchors::None);
+        let stream = Stream::parse(text.as_str()).unwrap();
+        let document = &stream.documents()[0];
+        let Some(map) = document.value().as_object().filter(|_| !text.starts_with(['{', '['])) else { return Ok(()) };
+        let key = map.keys().nth(choices.pick(map.len().max(1))).cloned().unwrap_or_default();
+        let at = PointerBuf::from_tokens([key.as_str()]);
+        let (Some(name), Some(span)) = (document.key_span(&at), document.value_span(&at)) else { return Ok(()) };
+        let mut wanted = document.value().clone();
+        mutate(&mut choices, &mut wanted[&key]);
+        let identity = |_: &_, item: &Value| item.get("name").map(Value::to_string);
+        let edited = stream.reconcile(0, &wanted, &identity).unwrap();
+        let (start, end) = (line_start(&text, name.start), line_after(&text, span.end));
+        prop_assert!(edited.text().starts_with(&text[..start]), "{key}\n{text}\n=>\n{}", edited.text());
+        // Deeper comments below the last entry of a collection may go with it.
+        let rest: String = text[end..].split_inclusive('\n').skip_while(|line| line.trim().is_empty() || line.trim_start().starts_with('#')).collect();
+        prop_assert!(edited.text().ends_with(&rest), "{key}\n{text}\n=>\n{}", edited.text());
+    }
+
+    #[test]
     fn reconciling_one_scalar_is_setting_it(bytes in choices()) {
         let mut choices = Choices::new(&bytes);
         let text = generate::document(&mut choices, Anchors::None);
