@@ -171,12 +171,13 @@ pub(crate) fn read(text: String, region: Region, limits: &Limits, spent: Cost) -
         end_marker: region.end_marker.map(relative),
         directives: region.directives,
     };
-    if text.starts_with('\u{feff}') {
+    let mut marks = text.match_indices('\u{feff}').map(|(at, _)| at);
+    if let Some(offset) = marks.find(|&at| at == 0 || text[..at].ends_with(['\n', '\r'])) {
         let message = "a byte order mark stands only at the start of a file, once".to_owned();
         return Err(LoadError {
             kind: Kind::Control,
             message,
-            offset: 0,
+            offset,
             related: None,
             path: Vec::new(),
         });

@@ -95,6 +95,33 @@ fn set_keeps_quotes_and_comments() {
     check("a: !!str 1\nb: 2\n", set("/a", json!("2")), "a: \"2\"\nb: 2\n");
 }
 
+/// Comments behind it, and blank lines behind the form `|+`, would become part of a block scalar.
+#[test]
+fn text_in_block_form_does_not_swallow_what_follows() {
+    check(
+        "a: x\n  # deeper\nb: 1\n",
+        set("/a", json!("w\nz\n")),
+        "a: \"w\\nz\\n\"\n  # deeper\nb: 1\n",
+    );
+    check(
+        "a: x\n\nb: 1\n",
+        set("/a", json!("w\n\n")),
+        "a: \"w\\n\\n\"\n\nb: 1\n",
+    );
+    check(
+        "a: x\n\nb: 1\n",
+        set("/a", json!("w\nz\n")),
+        "a: |\n  w\n  z\n\nb: 1\n",
+    );
+    check("a: x", set("/a", json!("w\nz\n")), "a: \"w\\nz\\n\"");
+    check("a: x", set("/a", json!("w\nz")), "a: |-\n  w\n  z");
+    check(
+        "a: x",
+        insert("", Place::Last, "new", json!({"x": ["w\n"]})),
+        "a: x\nnew: {x: [\"w\\n\"]}",
+    );
+}
+
 #[test]
 fn set_of_an_equal_value_changes_nothing() {
     for text in [

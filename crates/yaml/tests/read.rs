@@ -233,7 +233,11 @@ fn text_behind_the_end_is_refused() {
         Kind::Syntax,
         "1:4: the document has ended before this text",
     );
-    refused("a: 1\n\u{feff}", Kind::Syntax, "2:1: could not find expected ':'");
+    refused(
+        "a: 1\n\u{feff}",
+        Kind::Control,
+        "2:1: a byte order mark stands only at the start of a file, once",
+    );
     refused(
         "\u{feff}\u{feff}a: 1\n",
         Kind::Control,

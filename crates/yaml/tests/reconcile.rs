@@ -110,6 +110,16 @@ fn aliases_stay_where_they_may() {
     );
 }
 
+/// The first item of the list is another one than the alias stands for.
+#[test]
+fn an_alias_of_something_that_moved_is_written_out() {
+    check(
+        "a:\n- &x 1\nc: *x # c\n",
+        json!({"a": [5, 1], "c": 5}),
+        "a:\n- 5\n- &x 1\nc: 5 # c\n",
+    );
+}
+
 /// Without the line end at the end of the file, text in block form would lose its own.
 #[test]
 fn what_reads_otherwise_is_mended_where_it_is() {

@@ -14,6 +14,7 @@ pub(crate) mod model;
 pub(crate) mod patch;
 mod plan;
 pub(crate) mod replace;
+mod slot;
 pub(crate) mod text;
 
 use jsonptr::PointerBuf;

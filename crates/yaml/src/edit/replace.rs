@@ -1,13 +1,12 @@
 //! Another value in the place of a node: the node's text goes, everything around it stays.
 
-use std::ops::Range;
-
 use serde_json::Value;
 
 use crate::{
     edit::{
         flow,
         patch::Patch,
+        slot::{Below, Old, Slot, old, slot},
         text::{Draft, join},
     },
     print::{self, Layout},
@@ -26,25 +25,6 @@ pub(crate) enum Form {
     Inline,
 }
 
-/// The node's text in two parts.
-struct Old {
-    /// On the line of the key or dash; empty where nothing stands there.
-    inline: Range<usize>,
-    /// Full lines below.
-    rest: Range<usize>,
-}
-
-/// Where the node hangs.
-struct Slot {
-    /// Behind the colon, dash or `---`; `None` for a root on lines of its own.
-    head: Option<usize>,
-    /// Column of the key or dash; `None` for the root.
-    column: Option<usize>,
-    /// Whether a collection starts on the line of what it hangs on.
-    compact: bool,
-    dash: bool,
-}
-
 /// The patches that put `value` in the place of `node`; `None` where this form does not fit the text.
 pub(crate) fn replace(draft: &Draft<'_>, node: NodeId, value: &Value, form: Form) -> Option<Vec<Patch>> {
     write(draft, node, value, form, Below::Stays)
@@ -57,13 +37,6 @@ pub(crate) fn empty(draft: &Draft<'_>, node: NodeId, form: Form) -> Option<Vec<P
         _ => Value::Object(serde_json::Map::new()),
     };
     write(draft, node, &value, form, Below::Goes)
-}
-
-/// What becomes of comment lines below a collection that are indented deeper than its entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Below {
-    Stays,
-    Goes,
 }
 
 fn write(draft: &Draft<'_>, node: NodeId, value: &Value, form: Form, below: Below) -> Option<Vec<Patch>> {
@@ -219,119 +192,6 @@ fn put(draft: &Draft<'_>, slot: &Slot, old: &Old, text: &str) -> Patch {
         " "
     };
     Patch::new(old.inline.clone(), format!("{lead}{text}"))
-}
-
-fn slot(draft: &Draft<'_>, node: NodeId, anchored: bool) -> Option<Slot> {
-    let Some((parent, index)) = draft.holder(node) else {
-        return Some(root_slot(draft, node, anchored));
-    };
-    match &draft.node(parent).kind {
-        NodeKind::Map { entries, .. } => {
-            let entry = &entries[index];
-            let column = Some(draft.column(entry.start));
-            Some(Slot {
-                head: Some(entry.colon? + 1),
-                column,
-                compact: false,
-                dash: false,
-            })
-        }
-        NodeKind::List { items, .. } => {
-            let dash = items[index].start;
-            Some(Slot {
-                head: Some(dash + 1),
-                column: Some(draft.column(dash)),
-                compact: true,
-                dash: true,
-            })
-        }
-        _ => None,
-    }
-}
-
-/// The root hangs on `---` if it begins on that line, or if it has an anchor, behind that.
-fn root_slot(draft: &Draft<'_>, node: NodeId, anchored: bool) -> Slot {
-    let start = draft.node(node).start;
-    let line = line_start(&draft.text, start);
-    let marker = draft.text[line..start]
-        .starts_with("---")
-        .then_some(line + "---".len());
-    let head = marker.or(anchored.then_some(start));
-    Slot {
-        head,
-        column: None,
-        compact: head.is_none(),
-        dash: false,
-    }
-}
-
-fn old(draft: &Draft<'_>, node: NodeId, slot: &Slot, below: Below) -> Old {
-    let place = draft.node(node);
-    let text = &draft.text;
-    match &place.kind {
-        NodeKind::Scalar {
-            style: Style::Block(BlockScalar { header_end, body }),
-            ..
-        } => {
-            let body_end = if place.end > *header_end {
-                next_line(text, place.end)
-            } else {
-                *body
-            };
-            Old {
-                inline: place.start..*header_end,
-                rest: *body..body_end,
-            }
-        }
-        NodeKind::Map {
-            flow: Flow::Block, ..
-        }
-        | NodeKind::List {
-            flow: Flow::Block, ..
-        } => {
-            let first = draft.start(node, 0);
-            let column = draft.column(first);
-            let end = match below {
-                Below::Stays => next_line(text, place.end),
-                Below::Goes => draft.extent_end(place.end, column),
-            };
-            let on_head_line = match slot.head {
-                Some(head) => line_start(text, head) == line_start(text, first),
-                None => true,
-            };
-            if on_head_line {
-                return Old {
-                    inline: place.start..without_line_end(text, end),
-                    rest: end..end,
-                };
-            }
-            let head = slot.head.unwrap_or(first);
-            let inline = if place.properties_end > place.start {
-                place.start..place.properties_end
-            } else {
-                head..head
-            };
-            Old {
-                inline,
-                rest: line_start(text, first)..end,
-            }
-        }
-        _ => {
-            let rest = next_line(text, place.end);
-            Old {
-                inline: place.start..place.end,
-                rest: rest..rest,
-            }
-        }
-    }
-}
-
-fn without_line_end(text: &str, end: usize) -> usize {
-    let text = &text[..end];
-    text.strip_suffix("\r\n")
-        .or_else(|| text.strip_suffix(['\n', '\r']))
-        .unwrap_or(text)
-        .len()
 }
 
 /// The anchor of a node, which stays when its value is replaced.
