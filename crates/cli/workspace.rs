@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::layout::gap;
+use tidegate_core::model::Application;
 use tidegate_core::repo::{Repo, RepoPath};
 use tidegate_core::schema::config::Config;
 use tidegate_core::transition::Checkout;
@@ -109,6 +111,16 @@ impl Workspace {
     /// Reads an application.
     pub(crate) fn load(&self, folder: &RepoPath) -> Result<Checkout<'_>, Stop> {
         Ok(Checkout::load(&self.repo, folder, self.config()?)?)
+    }
+
+    /// Reads an application for one environment.
+    pub(crate) fn load_environment(&self, folder: &RepoPath, environment: &str) -> Result<Application, Stop> {
+        Ok(gap::load_environment(
+            &self.repo,
+            folder,
+            self.config()?,
+            environment,
+        )?)
     }
 
     /// The command line that runs in another application's folder.

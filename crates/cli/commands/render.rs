@@ -29,8 +29,7 @@ pub(crate) fn run(workspace: &Workspace, args: &RenderArgs) -> Result<Outcome, S
             ))
             .into());
     };
-    let checkout = workspace.load(folder)?;
-    let application = &checkout.application;
+    let application = &workspace.load_environment(folder, &args.env)?;
     check_environment(application, &args.env)?;
     show(Some(workspace), &application.notices);
     let rendered = &application.environments[&args.env].rendered;

@@ -52,7 +52,12 @@ impl Files {
     /// Reads everything that belongs to the application in a folder.
     ///
     /// Errors: only what the machine refuses; what is wrong with the files is in `problems`.
-    pub(super) fn read(repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<Self, Failure> {
+    pub(super) fn read(
+        repo: &dyn Repo,
+        at: &RepoPath,
+        config: &Config,
+        is_wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, Failure> {
         let folder = at.join(FOLDER);
         let mut reading = Reading {
             repo,
@@ -61,7 +66,7 @@ impl Files {
             files: Self::default(),
         };
         reading.folder(&folder, None)?;
-        for environment in config.environments.keys() {
+        for environment in config.environments.keys().filter(|name| is_wanted(name)) {
             reading.folder(&folder.join(environment), Some(environment))?;
         }
         reading.unknown_environments(&folder)?;

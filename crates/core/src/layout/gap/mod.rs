@@ -48,7 +48,36 @@ const OWNED_PREFIXES: [&str; 2] = ["gap_canary_", "gap_patch_canary_"];
 ///
 /// Errors: everything wrong with its files, each thing once, then what is worth knowing about them.
 pub fn load(repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<Application, Failure> {
-    let mut files = Files::read(repo, at, config)?;
+    load_environments(repo, at, config, &|_| true)
+}
+
+/// Loads the application in a folder with one environment only: the others are neither read nor rendered.
+///
+/// Errors: as [`load`], and an environment that does not exist.
+pub fn load_environment(
+    repo: &dyn Repo,
+    at: &RepoPath,
+    config: &Config,
+    environment: &str,
+) -> Result<Application, Failure> {
+    if !config.environments.contains_key(environment) {
+        let found = Diagnostic::error(
+            Code::UnknownName,
+            format!("there is no environment `{environment}`"),
+        );
+        let known = config.environments.keys().map(String::as_str);
+        return Err(release::known_names(found, environment, known).into());
+    }
+    load_environments(repo, at, config, &|name| name == environment)
+}
+
+fn load_environments(
+    repo: &dyn Repo,
+    at: &RepoPath,
+    config: &Config,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Result<Application, Failure> {
+    let mut files = Files::read(repo, at, config, is_wanted)?;
     let specs = Specs::read(&mut files, config);
     let releases = read_releases(&mut files);
     let templates = keep(Templates::load(repo, &config.root), &mut files.problems)?;
@@ -56,7 +85,7 @@ pub fn load(repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<Applicati
         return Err(errors_first(files.problems).into());
     };
     files.problems.extend(templates.notices.iter().cloned());
-    let environments = render_environments(&specs, &mut files, &templates, config);
+    let environments = render_environments(&specs, &mut files, &templates, config, is_wanted);
     if files.are_wrong() {
         return Err(errors_first(files.problems).into());
     }
@@ -134,11 +163,12 @@ fn render_environments(
     files: &mut Files,
     templates: &Templates,
     config: &Config,
+    is_wanted: &dyn Fn(&str) -> bool,
 ) -> IndexMap<String, Environment> {
     let mut generator = Generator::new(config, templates);
     let mut environments = IndexMap::new();
     let mut problems: IndexMap<String, Vec<Diagnostic>> = IndexMap::new();
-    for name in config.environments.keys() {
+    for name in config.environments.keys().filter(|name| is_wanted(name)) {
         let spec = specs.of(name);
         if name == PRODUCTION && !spec.is_production {
             continue;
