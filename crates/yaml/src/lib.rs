@@ -115,7 +115,7 @@
 //!
 //! # Cost
 //!
-//! Reading takes about three times as long as the parser, [`saphyr_parser`], needs for its events. An edit reads the one document
+//! Reading takes three to five times as long as the parser, [`saphyr_parser`], needs for its events. An edit reads the one document
 //! again and copies the text; edits that do not meet are made and read back together, so a thousand cost little more than one.
 
 #[cfg(doctest)]

@@ -26,6 +26,16 @@ impl Patch {
     }
 }
 
+/// Whether patches can be applied together.
+pub(crate) fn fit(patches: &[Patch]) -> bool {
+    let mut ranges: Vec<_> = patches
+        .iter()
+        .map(|patch| (patch.range.start, patch.range.end))
+        .collect();
+    ranges.sort_unstable();
+    ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0)
+}
+
 /// Applies patches; `None` if two of them want the same bytes, or the same place in an order that is not theirs.
 pub(crate) fn apply(text: &str, mut patches: Vec<Patch>) -> Option<String> {
     // Stable: insertions at one place keep the order they were made in, and come before a deletion that starts there.
@@ -58,6 +68,13 @@ mod tests {
             Patch::insert(2, "z"),
         ];
         assert_eq!(apply("abcdef", patches).unwrap(), "xabzyf");
-        assert_eq!(apply("abc", vec![Patch::delete(0..2), Patch::delete(1..3)]), None);
+        let overlapping = vec![Patch::delete(0..2), Patch::delete(1..3)];
+        assert!(!fit(&overlapping));
+        assert_eq!(apply("abc", overlapping), None);
+        assert!(fit(&[
+            Patch::delete(2..4),
+            Patch::insert(2, "z"),
+            Patch::delete(0..2)
+        ]));
     }
 }

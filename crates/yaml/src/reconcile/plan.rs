@@ -9,7 +9,7 @@ use crate::{
     edit::{
         block::{self, Gap},
         flow, model,
-        patch::{Patch, apply},
+        patch::{Patch, fit},
         replace::{Form, replace},
         text::Draft,
     },
@@ -95,6 +95,7 @@ impl Plan<'_, '_> {
         at: &mut PointerBuf,
     ) -> Option<()> {
         let draft = self.draft;
+        let planned = self.patches.len();
         let NodeKind::Map { entries, .. } = &draft.tree.nodes[node].kind else {
             return None;
         };
@@ -145,9 +146,9 @@ impl Plan<'_, '_> {
         );
         if kept == 0 {
             // Nothing is left to hold on to.
-            return self.rewrite(node, &Value::Object(wanted.clone()));
+            return self.rewrite(node, &Value::Object(wanted.clone()), planned);
         }
-        self.structure(node, edges, || Value::Object(wanted.clone()))
+        self.structure(node, edges, planned, || Value::Object(wanted.clone()))
     }
 
     /// What `<<` will provide once the nodes it stands for have their wanted values.
@@ -186,16 +187,17 @@ impl Plan<'_, '_> {
 
     fn list(&mut self, node: NodeId, old: &[Value], wanted: &[Value], at: &mut PointerBuf) -> Option<()> {
         let draft = self.draft;
+        let planned = self.patches.len();
         let NodeKind::List { items, .. } = &draft.tree.nodes[node].kind else {
             return None;
         };
         let place = at.clone();
         let identity = |item: &Value| (self.identity)(&place, item);
         let Alignment::Kept(from) = align(old, wanted, &identity) else {
-            return self.rewrite(node, &Value::Array(wanted.to_vec()));
+            return self.rewrite(node, &Value::Array(wanted.to_vec()), planned);
         };
         if from.iter().flatten().next().is_none() {
-            return self.rewrite(node, &Value::Array(wanted.to_vec()));
+            return self.rewrite(node, &Value::Array(wanted.to_vec()), planned);
         }
         let mut edges = Edges::default();
         let mut used = vec![false; old.len()];
@@ -213,19 +215,23 @@ impl Plan<'_, '_> {
             }
         }
         edges.removed = (0..old.len()).filter(|&index| !used[index]).collect();
-        self.structure(node, edges, || Value::Array(wanted.to_vec()))
+        self.structure(node, edges, planned, || Value::Array(wanted.to_vec()))
     }
 
-    /// Writes a collection anew, in place of all that was planned inside it.
-    fn rewrite(&mut self, node: NodeId, wanted: &Value) -> Option<()> {
-        let span = self.draft.node(node).start..self.draft.node(node).end;
-        self.patches
-            .retain(|patch| patch.range.start < span.start || patch.range.end > span.end);
+    /// Writes a collection anew, in place of what was planned inside it since there were `planned` patches.
+    fn rewrite(&mut self, node: NodeId, wanted: &Value, planned: usize) -> Option<()> {
+        self.patches.truncate(planned);
         self.replace(node, wanted)
     }
 
     /// Plans the entries that come and go.
-    fn structure(&mut self, node: NodeId, edges: Edges, wanted: impl Fn() -> Value) -> Option<()> {
+    fn structure(
+        &mut self,
+        node: NodeId,
+        edges: Edges,
+        planned: usize,
+        wanted: impl Fn() -> Value,
+    ) -> Option<()> {
         const MOST_IN_BRACKETS: usize = 8;
         if edges.inserted.is_empty() && edges.removed.is_empty() {
             return Some(());
@@ -234,12 +240,12 @@ impl Plan<'_, '_> {
         let many = edges.inserted.len() + edges.removed.len() > MOST_IN_BRACKETS;
         let patches = match draft.flow(node) {
             Flow::Block => self.block(node, &edges),
-            Flow::Brackets { .. } if many => return self.rewrite(node, &wanted()),
+            Flow::Brackets { .. } if many => return self.rewrite(node, &wanted(), planned),
             Flow::Brackets { .. } => self.brackets(node, &edges)?,
-            Flow::Pair => return self.rewrite(node, &wanted()),
+            Flow::Pair => return self.rewrite(node, &wanted(), planned),
         };
         // Changes that get in each other's way wait for the text that the others leave.
-        if apply(&draft.text, patches.clone()).is_none() {
+        if !fit(&patches) {
             self.again = true;
             self.patches.extend(if edges.removed.is_empty() {
                 Vec::new()
