@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::{Value, json};
+use tidegate_core::checkout::Checkout;
 use tidegate_core::model::Environment;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
-use tidegate_core::transition::{Checkout, NextRequest, next};
+use tidegate_core::transition::{NextRequest, next};
 
 const ROUNDS: usize = 30;
 const ENVIRONMENT: &str = "production";

@@ -4,12 +4,12 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
+use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Code, Diagnostic};
 use tidegate_core::layout::gap;
 use tidegate_core::model::Application;
 use tidegate_core::repo::{Repo, RepoPath};
 use tidegate_core::schema::config::Config;
-use tidegate_core::transition::Checkout;
 
 use crate::args::PlaceArgs;
 use crate::commands::Stop;
@@ -106,6 +106,21 @@ impl Workspace {
                 .into());
         }
         Ok(folders)
+    }
+
+    /// The folder of the one application a command is about.
+    ///
+    /// Errors: several are here.
+    pub(crate) fn application_folder(&self, command: &str) -> Result<RepoPath, Stop> {
+        let mut folders = self.application_folders()?;
+        if folders.len() == 1 {
+            return Ok(folders.remove(0));
+        }
+        let names: Vec<&str> = folders.iter().map(|folder| folder.as_str()).collect();
+        let message = format!("several applications are here: {}", names.join(", "));
+        let several = Diagnostic::error(Code::AmbiguousRelease, message);
+        let hint = format!("go to one: {}", self.command_in(&folders[0], command));
+        Err(several.hint(hint).into())
     }
 
     /// Reads an application.

@@ -3,8 +3,11 @@
 mod by_hand;
 mod cases;
 mod commands;
+mod disks;
+mod edits;
 mod invalid;
 mod life;
 mod readme;
 mod repository;
 mod sources;
+mod start;

@@ -123,6 +123,14 @@ impl Repository {
         files
     }
 
+    /// The paths that differ from an earlier tree, one a line.
+    pub(crate) fn diff_of(&self, before: &BTreeMap<String, Vec<u8>>) -> String {
+        let now = self.tree();
+        let paths = before.keys().chain(now.keys());
+        let differing = paths.filter(|path| before.get(*path) != now.get(*path));
+        differing.map(|path| format!("{path}\n")).collect()
+    }
+
     pub(crate) fn read(&self, file: &str) -> String {
         let path = self.path().join(file);
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -7,6 +7,18 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("adopt", &["model", "provider", "schema"]),
     ("change", &["repo"]),
+    (
+        "checkout",
+        &[
+            "adopt",
+            "change",
+            "diagnostic",
+            "layout",
+            "model",
+            "repo",
+            "schema",
+        ],
+    ),
     ("diagnostic", &["repo"]),
     (
         "layout",
@@ -28,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "plan",
         &[
             "change",
+            "checkout",
             "diagnostic",
             "manifest",
             "model",
@@ -38,12 +51,31 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("provider", &["diagnostic", "manifest", "model", "render"]),
+    (
+        "rehearsal",
+        &[
+            "change",
+            "checkout",
+            "diagnostic",
+            "layout",
+            "model",
+            "phase",
+            "plan",
+            "repo",
+            "transition",
+        ],
+    ),
     ("render", &["diagnostic", "manifest", "model", "repo"]),
     ("schema", &["diagnostic", "model", "provider", "repo"]),
+    (
+        "standing",
+        &["diagnostic", "layout", "model", "phase", "provider"],
+    ),
     (
         "start",
         &[
             "change",
+            "checkout",
             "diagnostic",
             "layout",
             "manifest",
@@ -51,22 +83,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "phase",
             "plan",
             "provider",
+            "rehearsal",
             "schema",
+            "standing",
             "transition",
         ],
     ),
     (
         "transition",
         &[
-            "adopt",
             "change",
+            "checkout",
             "diagnostic",
             "layout",
             "model",
             "phase",
             "provider",
-            "repo",
             "schema",
+            "standing",
         ],
     ),
 ];

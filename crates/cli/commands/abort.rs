@@ -2,7 +2,7 @@
 
 use tidegate_core::transition;
 
-use super::write::{Guard, finish};
+use super::write::Guard;
 use super::{Outcome, Stop, choose, no_release};
 use crate::args::AbortArgs;
 use crate::report;
@@ -12,17 +12,9 @@ pub(crate) fn run(workspace: &Workspace, args: &AbortArgs) -> Result<Outcome, St
     let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "abort")? else {
         return Ok(no_release());
     };
-    let application = &chosen.checkout.application;
     let Some(transition) = transition::abort(&chosen.checkout, chosen.release())? else {
         report::message("nothing of the release is left: nothing to do\n");
         return Ok(Outcome::Fine);
     };
-    finish(
-        workspace,
-        &chosen.folder,
-        &application.name,
-        &transition,
-        &args.write,
-        Guard::LastTransition,
-    )
+    chosen.finish(workspace, &transition, &args.write, Guard::LastTransition)
 }

@@ -2,7 +2,7 @@
 
 use tidegate_core::transition;
 
-use super::write::{Guard, finish};
+use super::write::Guard;
 use super::{Outcome, Stop, choose, missing_release};
 use crate::args::HotfixArgs;
 use crate::report;
@@ -13,17 +13,9 @@ pub(crate) fn run(workspace: &Workspace, args: &HotfixArgs) -> Result<Outcome, S
     let Some(chosen) = choose(workspace, args.release.workload.as_deref(), &command)? else {
         return Err(missing_release());
     };
-    let application = &chosen.checkout.application;
     let Some(transition) = transition::hotfix(&chosen.checkout, chosen.release(), &args.stable_tag)? else {
         report::message("the stable version is pinned to it already: nothing to do\n");
         return Ok(Outcome::Fine);
     };
-    finish(
-        workspace,
-        &chosen.folder,
-        &application.name,
-        &transition,
-        &args.write,
-        Guard::Overwritten,
-    )
+    chosen.finish(workspace, &transition, &args.write, Guard::Overwritten)
 }

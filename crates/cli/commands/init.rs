@@ -1,6 +1,5 @@
 //! `tidegate init`: looks at the repository and writes a release file.
 
-use tidegate_core::diagnostic::{Code, Diagnostic};
 use tidegate_core::start::{self, StartRequest};
 
 use super::write::{Guard, finish};
@@ -10,21 +9,8 @@ use crate::report;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Stop> {
-    let folders = workspace.application_folders()?;
-    let [folder] = folders.as_slice() else {
-        let names: Vec<&str> = folders.iter().map(|folder| folder.as_str()).collect();
-        let several = Diagnostic::error(
-            Code::AmbiguousRelease,
-            format!("several applications are here: {}", names.join(", ")),
-        );
-        return Err(several
-            .hint(format!(
-                "go to one: {}",
-                workspace.command_in(&folders[0], "init")
-            ))
-            .into());
-    };
-    let checkout = workspace.load(folder)?;
+    let folder = workspace.application_folder("init")?;
+    let checkout = workspace.load(&folder)?;
     let request = StartRequest {
         workload: args.release.workload.clone(),
         provider: args.provider.clone(),
@@ -37,7 +23,7 @@ pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Sto
     match &started.transition {
         Some(transition) => finish(
             workspace,
-            folder,
+            &folder,
             &checkout.application.name,
             transition,
             &args.write,

@@ -3,11 +3,13 @@
 
 use std::process::ExitCode;
 
+use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure};
 use tidegate_core::model::Release;
 use tidegate_core::repo::{ReadError, RepoPath};
-use tidegate_core::transition::Checkout;
+use tidegate_core::transition::Transition;
 
+use crate::args::WriteArgs;
 use crate::disk::WriteError;
 use crate::git::GitError;
 use crate::report;
@@ -143,6 +145,18 @@ impl Chosen<'_> {
     pub(crate) fn release(&self) -> &Release {
         &self.checkout.application.releases[self.release]
     }
+
+    /// Shows, compares, writes or commits a transition of this release.
+    fn finish(
+        &self,
+        workspace: &Workspace,
+        transition: &Transition,
+        args: &WriteArgs,
+        guard: write::Guard,
+    ) -> Result<Outcome, Stop> {
+        let name = &self.checkout.application.name;
+        write::finish(workspace, &self.folder, name, transition, args, guard)
+    }
 }
 
 /// The release that a command means; `None` where there is none at all.
@@ -216,7 +230,8 @@ pub(crate) fn choose<'a>(
 pub(crate) fn missing_release() -> Stop {
     let missing = Diagnostic::error(Code::NoRelease, "no release here");
     missing
-        .hint("go to the application whose canary is meant; `tidegate status` lists them")
+        .hint("go to the application whose canary is meant: `tidegate status` lists them")
+        .hint("start one with `tidegate init`")
         .into()
 }
 

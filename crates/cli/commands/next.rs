@@ -5,7 +5,7 @@ use tidegate_core::phase::Phase;
 use tidegate_core::schema::release::known_names;
 use tidegate_core::transition::{self, NextRequest};
 
-use super::write::{Guard, finish};
+use super::write::Guard;
 use super::{Outcome, Stop, choose, no_release};
 use crate::args::NextArgs;
 use crate::report;
@@ -20,16 +20,8 @@ pub(crate) fn run(workspace: &Workspace, args: &NextArgs) -> Result<Outcome, Sto
         environment: args.env.clone(),
         to,
     };
-    let application = &chosen.checkout.application;
     match transition::next(&chosen.checkout, chosen.release(), &request)? {
-        Some(transition) => finish(
-            workspace,
-            &chosen.folder,
-            &application.name,
-            &transition,
-            &args.write,
-            Guard::LastTransition,
-        ),
+        Some(transition) => chosen.finish(workspace, &transition, &args.write, Guard::LastTransition),
         None => {
             report::message(&report::transition::nothing_to_do(
                 &chosen.checkout,

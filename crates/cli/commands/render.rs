@@ -6,7 +6,6 @@ use anyhow::Context;
 use tidegate_core::diagnostic::{Code, Diagnostic};
 use tidegate_core::manifest::ManifestSet;
 use tidegate_core::model::Application;
-use tidegate_core::transition::check_environment;
 
 use super::{Outcome, Stop, show};
 use crate::args::RenderArgs;
@@ -14,23 +13,8 @@ use crate::report;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &RenderArgs) -> Result<Outcome, Stop> {
-    let folders = workspace.application_folders()?;
-    let [folder] = folders.as_slice() else {
-        let names: Vec<&str> = folders.iter().map(|folder| folder.as_str()).collect();
-        let several = Diagnostic::error(
-            Code::AmbiguousRelease,
-            format!("several applications are here: {}", names.join(", ")),
-        );
-        let command = format!("render --env {}", args.env);
-        return Err(several
-            .hint(format!(
-                "go to one: {}",
-                workspace.command_in(&folders[0], &command)
-            ))
-            .into());
-    };
-    let application = &workspace.load_environment(folder, &args.env)?;
-    check_environment(application, &args.env)?;
+    let folder = workspace.application_folder(&format!("render --env {}", args.env))?;
+    let application = &workspace.load_environment(&folder, &args.env)?;
     show(Some(workspace), &application.notices);
     let rendered = &application.environments[&args.env].rendered;
     match &args.output_dir {

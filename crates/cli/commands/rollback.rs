@@ -2,7 +2,7 @@
 
 use tidegate_core::transition;
 
-use super::write::{Guard, finish};
+use super::write::Guard;
 use super::{Outcome, Stop, choose, missing_release};
 use crate::args::RollbackArgs;
 use crate::report;
@@ -23,12 +23,5 @@ pub(crate) fn run(workspace: &Workspace, args: &RollbackArgs) -> Result<Outcome,
         chosen.release(),
         &transition,
     ));
-    finish(
-        workspace,
-        &chosen.folder,
-        &application.name,
-        &transition,
-        &args.write,
-        Guard::Overwritten,
-    )
+    chosen.finish(workspace, &transition, &args.write, Guard::Overwritten)
 }

@@ -4,7 +4,7 @@ use tidegate_core::diagnostic::{Code, Diagnostic};
 use tidegate_core::model::Weight;
 use tidegate_core::transition;
 
-use super::write::{Guard, finish};
+use super::write::Guard;
 use super::{Outcome, Stop, choose, missing_release};
 use crate::args::ShiftArgs;
 use crate::report;
@@ -34,12 +34,5 @@ pub(crate) fn run(workspace: &Workspace, args: &ShiftArgs) -> Result<Outcome, St
         chosen.release(),
         &transition,
     ));
-    finish(
-        workspace,
-        &chosen.folder,
-        &application.name,
-        &transition,
-        &args.write,
-        Guard::Overwritten,
-    )
+    chosen.finish(workspace, &transition, &args.write, Guard::Overwritten)
 }

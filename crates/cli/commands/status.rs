@@ -1,8 +1,10 @@
 //! `tidegate status`: where releases stand.
 
+use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Diagnostic, Severity};
 use tidegate_core::phase::Position;
-use tidegate_core::transition::{Checkout, Standing, disagree};
+use tidegate_core::standing::Standing;
+use tidegate_core::transition::disagree;
 
 use super::{Outcome, Stop, show};
 use crate::args::{StatusArgs, StatusFormat};

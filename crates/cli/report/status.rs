@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tidegate_core::model::{Application, Release, Routes};
 use tidegate_core::phase::{Incomplete, Phase, Position};
-use tidegate_core::transition::Standing;
+use tidegate_core::standing::Standing;
 
 use super::{bars, escape};
 

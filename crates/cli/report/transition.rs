@@ -1,9 +1,11 @@
 //! A transition in words: what it does to traffic, what it is called in the history, how to take it back.
 
+use tidegate_core::checkout::Checkout;
 use tidegate_core::model::{Application, Release, Routes};
 use tidegate_core::phase::Position;
 use tidegate_core::plan::{live_commands, undo};
-use tidegate_core::transition::{Checkout, Purpose, Standing, Transition};
+use tidegate_core::standing::Standing;
+use tidegate_core::transition::{Purpose, Transition};
 
 use super::escape;
 

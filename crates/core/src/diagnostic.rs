@@ -161,6 +161,15 @@ impl Location {
         location
     }
 
+    /// The same document, at a pointer below this place.
+    pub fn below_pointer(&self, path: &PointerBuf) -> Self {
+        let mut location = self.clone();
+        if let Place::Key(_, pointer) | Place::Value(_, pointer) = &mut location.place {
+            path.tokens().for_each(|token| pointer.push_back(token));
+        }
+        location
+    }
+
     /// The key of this place instead of its value.
     #[must_use]
     pub fn as_key(mut self) -> Self {

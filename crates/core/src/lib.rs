@@ -12,6 +12,7 @@
 
 pub mod adopt;
 pub mod change;
+pub mod checkout;
 pub mod diagnostic;
 pub mod layout;
 pub mod manifest;
@@ -19,8 +20,10 @@ pub mod model;
 pub mod phase;
 pub mod plan;
 pub mod provider;
+mod rehearsal;
 pub mod render;
 pub mod repo;
 pub mod schema;
+pub mod standing;
 pub mod start;
 pub mod transition;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jsonptr::PointerBuf;
 use serde_json::Value;
 
 use crate::diagnostic::Location;
@@ -111,4 +112,44 @@ impl ManifestSet {
         self.iter()
             .filter(move |manifest| manifest.object.is(group, kind))
     }
+}
+
+/// The first place where one value says something that another does not, or says otherwise; a place that only the
+/// other has counts where its parent is.
+pub fn first_difference(one: &Value, other: &Value) -> Option<PointerBuf> {
+    let mut path = PointerBuf::new();
+    differ(one, other, &mut path).then_some(path)
+}
+
+fn differ(one: &Value, other: &Value, path: &mut PointerBuf) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let is_missing = other.keys().any(|key| !one.contains_key(key));
+            one.iter().any(|(key, inner)| match other.get(key) {
+                Some(other) => differ_below(key, inner, other, path),
+                None => {
+                    path.push_back(key.as_str());
+                    true
+                }
+            }) || is_missing
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            let pairs = one.iter().zip(other).enumerate();
+            let is_longer = one.len() != other.len();
+            pairs
+                .into_iter()
+                .any(|(index, (one, other))| differ_below(&index.to_string(), one, other, path))
+                || is_longer
+        }
+        (one, other) => one != other,
+    }
+}
+
+fn differ_below(key: &str, one: &Value, other: &Value, path: &mut PointerBuf) -> bool {
+    path.push_back(key);
+    let found = differ(one, other, path);
+    if !found {
+        path.pop_back();
+    }
+    found
 }

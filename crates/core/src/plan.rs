@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use crate::change::ChangeSet;
+use crate::checkout::Checkout;
 use crate::diagnostic::Failure;
 use crate::manifest::ObjectRef;
 use crate::model::{Application, Release, Routes, Version};
 use crate::phase::Phase;
 use crate::repo::{Overlay, RepoPath};
 use crate::start::floor;
-use crate::transition::{Checkout, NextRequest, Purpose, Transition, next};
+use crate::transition::{NextRequest, Purpose, Transition, next};
 
 /// More transitions than a release can have: the phases, and at most 100 steps for each of some environments.
 const LIMIT: usize = 1000;

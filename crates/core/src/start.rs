@@ -5,15 +5,18 @@ use minijinja::{Environment as Templates, UndefinedBehavior, context};
 use serde_json::Value;
 
 use crate::change::ChangeSet;
+use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location};
 use crate::layout::gap;
 use crate::manifest::Manifest;
 use crate::model::{Application, Method, PinnedImage, Release, Version, Weight, Workload};
 use crate::phase::{Phase, Position};
-use crate::plan::{self, Step};
+use crate::plan::Step;
 use crate::provider::{CANARY_LABEL, ProviderId, VERSION_LABEL};
+use crate::rehearsal::rehearse;
 use crate::schema::release::{DEFAULT_STEPS, check_tag, known_names, parse_steps};
-use crate::transition::{Checkout, Purpose, Standing, Transition};
+use crate::standing::Standing;
+use crate::transition::{Purpose, Transition};
 
 /// What a user asks of `init`; what is left out is found by looking.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,7 +77,7 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
     let change = ChangeSet::new([added]);
     if known.is_none() {
         // A refusal further on is better told now than half-way.
-        let ahead = plan::remaining(checkout, &change, &release.workload)?;
+        let ahead = rehearse(checkout, &change, &release)?;
         assumptions.extend(describe_plan(application, &release, &ahead));
     }
     let routes = Standing::of(application, &release).routes();

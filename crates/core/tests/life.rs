@@ -9,12 +9,14 @@ mod generate;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tidegate_core::change::ChangeSet;
+use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::Failure;
 use tidegate_core::phase::{Phase, Position};
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
+use tidegate_core::standing::Standing;
 use tidegate_core::start::{StartRequest, start};
-use tidegate_core::transition::{Checkout, NextRequest, Standing, Transition, abort, next};
+use tidegate_core::transition::{NextRequest, Transition, abort, next};
 
 use generate::{Choices, MARK, repository};
 

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
+use tidegate_core::checkout::Checkout;
 use tidegate_core::layout::gap;
 use tidegate_core::manifest::{Manifest, ManifestSet, ObjectRef};
 use tidegate_core::model::{Environment, TargetedPatch};
@@ -19,7 +20,7 @@ use tidegate_core::render::render;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
 use tidegate_core::start::{StartRequest, start};
-use tidegate_core::transition::{Checkout, NextRequest, next};
+use tidegate_core::transition::{NextRequest, next};
 use tidegate_yaml::Stream;
 
 use kustomize::Kustomize;

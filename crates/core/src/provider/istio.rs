@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::{CANARY_LABEL, DEFAULT_MARK, Intent, Observed, Provider, ProviderId, VERSION_LABEL};
 use super::{CopyIntent, canary_mark, version_labels};
-use crate::diagnostic::{Code, Diagnostic, Location};
-use crate::manifest::{Manifest, ObjectRef};
+use crate::diagnostic::{Code, Diagnostic, Location, Severity};
+use crate::manifest::{Manifest, ObjectRef, first_difference};
 use crate::model::{Application, Environment, Release, Routes, Shape, TargetedPatch, Version, Weight};
 use crate::render::render_object;
 
@@ -147,10 +147,13 @@ impl Provider for Istio {
             let Some(mesh) = Mesh::of(application, release, &environment.name) else {
                 continue;
             };
-            intents.push(match shape.subsets {
-                true => mesh.destination_rule(environment),
-                false => mesh.no_destination_rule(application, environment, release),
-            });
+            match shape.subsets {
+                true => intents.push(mesh.destination_rule(environment)),
+                false => match mesh.no_destination_rule(application, environment, release) {
+                    Ok(intent) => intents.push(intent),
+                    Err(wrong) => problems.push(wrong),
+                },
+            }
             intents.push(mesh.service(application, environment, release, shape.wide));
             let routes = shape
                 .routes
@@ -207,6 +210,7 @@ impl Provider for Istio {
         };
         drift.extend(mesh.wrong_subsets.iter().cloned());
         let (routes, routes_at) = mesh.observed_routes(&application.environments[environment], &mut drift);
+        drift.extend(mesh.outdated_routes(application, &application.environments[environment]));
         if copy.is_some() {
             drift.extend(callers::missing(application, release, environment));
         }
@@ -495,19 +499,21 @@ impl Mesh {
         application: &Application,
         environment: &Environment,
         release: &Release,
-    ) -> Intent {
+    ) -> Result<Intent, Diagnostic> {
         let environments = vec![environment.name.clone()];
         let Some(found) = self.found_rule(environment) else {
-            return Intent::NoObject {
+            return Ok(Intent::NoObject {
                 environments,
                 object: ObjectRef::new(&self.api_version, "DestinationRule", &self.rule_name),
-            };
+            });
         };
-        if !self.names_subsets(found) && !application.owns(&found.origin) {
-            return Intent::Object {
+        if application.owns(&found.origin) {
+            self.check_own_rule(found)?;
+        } else if !self.names_subsets(found) {
+            return Ok(Intent::Object {
                 environments,
                 value: found.value.clone(),
-            };
+            });
         }
         let mut value = found.value.clone();
         if let Some(subsets) = subsets_of(&mut value).filter(|_| !application.owns(&found.origin)) {
@@ -518,14 +524,37 @@ impl Mesh {
                 Some(spec) if is_empty && spec.len() <= 2 && release.origin.is_none() => {}
                 Some(spec) if is_empty => {
                     spec.shift_remove("subsets");
-                    return Intent::Object { environments, value };
+                    return Ok(Intent::Object { environments, value });
                 }
-                _ => return Intent::Object { environments, value },
+                _ => return Ok(Intent::Object { environments, value }),
             }
         }
-        Intent::NoObject {
+        Ok(Intent::NoObject {
             environments,
             object: found.object.clone(),
+        })
+    }
+
+    /// What a person added to the rule of ours would go with it.
+    fn check_own_rule(&self, found: &Manifest) -> Result<(), Diagnostic> {
+        let mut plain = found.value.clone();
+        if let Some(subsets) = subsets_of(&mut plain) {
+            subsets.retain(|subset| !self.is_subset(subset));
+        }
+        let ours = json!({
+            "apiVersion": found.object.api_version,
+            "kind": "DestinationRule",
+            "metadata": {"name": found.object.name},
+            "spec": {"host": self.host, "subsets": []},
+        });
+        match first_difference(&plain, &ours) {
+            None => Ok(()),
+            Some(path) => Err(Diagnostic::error(
+                Code::Drift,
+                format!("{} goes now, and this is not of the release", found.object),
+            )
+            .at(found.origin.below_pointer(&path).as_key())
+            .hint("put it into a DestinationRule of your own, in another file, first")),
         }
     }
 
@@ -573,7 +602,8 @@ impl Mesh {
 
     /// Every VirtualService with routes to the host, with those routes as wanted.
     ///
-    /// Starts from what is rendered without our own patches, so that whatever the user changes meanwhile is carried.
+    /// Starts from the patch of ours where there is one, so that what a person changed in it stays; it does not go
+    /// before it says the same as the routes it covers.
     fn routes_patches(
         &self,
         application: &Application,
@@ -599,7 +629,20 @@ impl Mesh {
             };
             let environments = vec![environment.name.clone()];
             let target = base.object.clone();
-            match self.split().apply(http, wanted) {
+            let own = own_http(application, environment, &base.object);
+            if wanted == Routes::Plain {
+                problems.extend(own.as_ref().and_then(|own| self.differing(own, http, &at)).map(
+                    |mut wrong| {
+                        wrong.severity = Severity::Error;
+                        wrong
+                    },
+                ));
+            }
+            let start = own
+                .as_ref()
+                .filter(|_| wanted != Routes::Plain)
+                .map_or(http.as_slice(), |own| own.rules);
+            match self.split().apply(start, wanted) {
                 Ok(Some(wanted_http)) if wanted != Routes::Plain || wanted_http != *http => {
                     intents.push(Intent::Patch {
                         environments,
@@ -633,6 +676,35 @@ impl Mesh {
         } else {
             Err(problems)
         }
+    }
+
+    /// Patches of ours that differ from the routes they cover.
+    fn outdated_routes(&self, application: &Application, environment: &Environment) -> Vec<Diagnostic> {
+        let services = environment.base.iter();
+        let differing = |base: &Manifest| {
+            let own = own_http(application, environment, &base.object)?;
+            let is_users = |patch: &TargetedPatch| !application.owns(&patch.origin);
+            let covered = render_object(environment, &base.object, &is_users).ok()??;
+            let covered = covered.value.pointer("/spec/http")?.as_array()?;
+            self.differing(&own, covered, &http_origin(application, environment, base))
+        };
+        services
+            .filter(|base| base.object.is(NETWORKING, "VirtualService"))
+            .filter_map(differing)
+            .collect()
+    }
+
+    /// Where a patch of ours says other things than the routes it covers, besides which versions get what.
+    fn differing(&self, own: &OwnHttp<'_>, covered: &[Value], covered_at: &Location) -> Option<Diagnostic> {
+        let plain = |http| self.split().plain(http).ok()?.map(Value::Array);
+        let path = first_difference(&plain(own.rules)?, &plain(covered)?)?;
+        let message = "this patch of the release and the routes it covers differ here";
+        Some(
+            Diagnostic::warning(Code::Drift, message)
+                .at(own.origin.below(&["spec", "http"]).below_pointer(&path))
+                .related(covered_at.below_pointer(&path), "what it covers")
+                .hint("the release changes versions and weights only: write the same in both places"),
+        )
     }
 
     /// Routes of raw TCP and TLS to the host cannot be told apart by version here.
@@ -715,6 +787,29 @@ impl Mesh {
         }
         (*routes, Some(at.clone()))
     }
+}
+
+/// The `http` list of a VirtualService in a patch of ours.
+struct OwnHttp<'a> {
+    rules: &'a [Value],
+    origin: &'a Location,
+}
+
+fn own_http<'a>(
+    application: &Application,
+    environment: &'a Environment,
+    service: &ObjectRef,
+) -> Option<OwnHttp<'a>> {
+    let own = environment
+        .patches
+        .iter()
+        .rev()
+        .find(|patch| application.owns(&patch.origin) && sets_http(patch, service))?;
+    let rules = own.value.pointer("/spec/http")?.as_array()?;
+    Some(OwnHttp {
+        rules,
+        origin: &own.origin,
+    })
 }
 
 /// Where the `http` list of a VirtualService was written last by the user.

@@ -11,7 +11,7 @@ use super::draft::Draft;
 use super::spec_edits;
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
-use crate::manifest::{Manifest, ObjectRef};
+use crate::manifest::{Manifest, ObjectRef, first_difference};
 use crate::model::{Application, Environment, Image, Release, TargetedPatch};
 use crate::provider::{CANARY_LABEL, DEFAULT_MARK, Intent, canary_mark};
 use crate::render::render_object;
@@ -189,7 +189,10 @@ impl<'a> Place<'a> {
     fn no_patch(&mut self, environments: &[String], target: &ObjectRef, fields: &Value) {
         for patch in self.patches(environments, target) {
             if self.application.owns(&patch.origin) {
-                self.draft.remove_document(&patch.origin);
+                match self.foreign(environments, patch, fields) {
+                    Some(problem) => self.problems.push(problem),
+                    None => self.draft.remove_document(&patch.origin),
+                }
                 continue;
             }
             let mut wanted = patch.value.clone();
@@ -271,6 +274,42 @@ impl<'a> Place<'a> {
                     _ => false,
                 }
             })
+    }
+
+    /// What a person added to a patch of ours would go with it, unless the object says it anyway. An `http` list is
+    /// compared by the provider, who wrote it.
+    fn foreign(&self, environments: &[String], patch: &TargetedPatch, fields: &Value) -> Option<Diagnostic> {
+        let others = |other: &TargetedPatch| other.origin != patch.origin;
+        let says_anyway = |rest: &Value| {
+            self.environments(environments).all(|environment| {
+                let without = render_object(environment, &patch.target, &others);
+                without.is_ok_and(|without| without.is_some_and(|without| says(&without.value, rest)))
+            })
+        };
+        let mut rest = patch.value.clone();
+        take_out(&mut rest, fields);
+        if let Some(spec) = rest.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.shift_remove("http");
+            spec.retain(|key, field| !says_anyway(&json!({"spec": {key: field}})));
+        }
+        let mut identity = json!({
+            "apiVersion": patch.target.api_version,
+            "kind": patch.target.kind,
+            "metadata": {"name": patch.target.name},
+        });
+        if rest.get("spec").is_some() {
+            identity["spec"] = json!({});
+        }
+        let path = first_difference(&rest, &identity)?;
+        let message = format!(
+            "this patch of {} goes now, and this is not of the release",
+            patch.target
+        );
+        Some(
+            Diagnostic::error(Code::Drift, message)
+                .at(patch.origin.below_pointer(&path).as_key())
+                .hint("put it into a patch of your own, in another file, first"),
+        )
     }
 
     fn environments(&self, names: &[String]) -> impl Iterator<Item = &'a Environment> {

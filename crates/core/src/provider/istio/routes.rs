@@ -63,6 +63,27 @@ impl Split<'_> {
         Ok(reaches_host.then_some(rules))
     }
 
+    /// The list as it is without a release, to compare two that differ in their destinations only: left out are the
+    /// weight of a single destination, which means nothing, and the destinations of other hosts' rules, which may be
+    /// split by releases of their own. `None` where no rule reaches the host.
+    pub(super) fn plain(&self, http: &[Value]) -> Result<Option<Vec<Value>>, Unsplittable> {
+        let Some(mut rules) = self.apply(http, Routes::Plain)? else {
+            return Ok(None);
+        };
+        for rule in &mut rules {
+            match self.reaches(rule) {
+                Ok(Reaches::No) => {
+                    rule.as_object_mut().and_then(|rule| rule.shift_remove("route"));
+                }
+                _ => rule
+                    .pointer_mut("/route/0")
+                    .into_iter()
+                    .for_each(|entry| set_weight(entry, None)),
+            }
+        }
+        Ok(Some(rules))
+    }
+
     /// What one rule names; `None` where it does not reach the host.
     pub(super) fn read(&self, rule: &Value) -> Result<Option<Routes>, Unreadable> {
         Ok(match self.reaches(rule).map_err(Unreadable::Destinations)? {

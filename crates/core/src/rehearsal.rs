@@ -1,0 +1,144 @@
+//! The rehearsal of a release before it starts: its whole life, and the way back from its end, on the files as
+//! they would be.
+//!
+//! A release promises to leave the repository byte for byte as it found it. Not every spelling can be given back
+//! (`weight: 0x64`, a tag that other places share by an alias), so `init` tries, and refuses what it would lose.
+
+use std::collections::BTreeMap;
+
+use crate::change::{ChangeSet, FileChange};
+use crate::checkout::Checkout;
+use crate::diagnostic::{Code, Diagnostic, Failure, Location, Place};
+use crate::layout::gap;
+use crate::model::Release;
+use crate::phase::Phase;
+use crate::plan::{self, Step};
+use crate::repo::{Overlay, RepoPath};
+use crate::transition::{Purpose, abort};
+
+/// More commits than a way back can have: one for each phase, the weights and the image.
+const LIMIT: usize = 20;
+
+/// The tag that the pipeline is taken to ship meanwhile.
+const SHIPPED: &str = "shipped-meanwhile";
+
+/// The transitions from a release file that is about to be written to a tidy repository.
+///
+/// `first` writes the release file. Errors: a transition that cannot be made, on the way there or back, and
+/// every file that would not end as it began.
+pub(crate) fn rehearse(
+    checkout: &Checkout<'_>,
+    first: &ChangeSet,
+    release: &Release,
+) -> Result<Vec<Step>, Failure> {
+    let steps = plan::remaining(checkout, first, &release.workload)?;
+    let mut files = Files::default();
+    files.write(first);
+    let is_ready = |step: &Step| step.transition.purpose == Purpose::Enter(Phase::Hold);
+    let (out, home) = steps.split_at(steps.iter().position(is_ready).map_or(0, |hold| hold + 1));
+    out.iter().for_each(|step| files.write(&step.transition.change));
+    let mut back = files.clone();
+    home.iter().for_each(|step| files.write(&step.transition.change));
+    files.check("a release")?;
+    back.ship(checkout, release)?;
+    back.abort(checkout, release)?;
+    back.check("an aborted release")?;
+    Ok(steps)
+}
+
+/// Files as they would be, each with its text before the release.
+#[derive(Clone, Default)]
+struct Files(BTreeMap<RepoPath, FileChange>);
+
+impl Files {
+    fn write(&mut self, change: &ChangeSet) {
+        for change in change.iter() {
+            self.0
+                .entry(change.path.clone())
+                .and_modify(|known| known.after.clone_from(&change.after))
+                .or_insert_with(|| change.clone());
+        }
+    }
+
+    fn overlay<'a>(&self, checkout: &Checkout<'a>) -> Overlay<'a> {
+        let texts = self
+            .0
+            .values()
+            .map(|file| (file.path.clone(), file.after.clone()));
+        Overlay::new(checkout.repo, texts.collect())
+    }
+
+    /// The pipeline writes the tag of the new code.
+    fn ship(&mut self, checkout: &Checkout<'_>, release: &Release) -> Result<(), Failure> {
+        let overlay = self.overlay(checkout);
+        let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?.application;
+        let image = now
+            .workloads
+            .get(&release.workload)
+            .and_then(|workload| workload.image.as_ref());
+        if let Some(image) = image.filter(|image| image.tag.is_some()) {
+            self.write(&ChangeSet::new(gap::set_tag(&now, image, SHIPPED)?));
+        }
+        Ok(())
+    }
+
+    fn abort(&mut self, checkout: &Checkout<'_>, release: &Release) -> Result<(), Failure> {
+        for _ in 0..LIMIT {
+            let overlay = self.overlay(checkout);
+            let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?;
+            let mut releases = now.application.releases.iter();
+            let Some(release) = releases.find(|other| other.workload == release.workload) else {
+                break;
+            };
+            let Some(transition) = abort(&now, release)? else {
+                break;
+            };
+            self.write(&transition.change);
+        }
+        Ok(())
+    }
+
+    /// Errors: files that are not what they were, each at the first line that differs.
+    fn check(&self, what: &str) -> Result<(), Failure> {
+        let changed = self.0.values().filter(|file| file.before != file.after);
+        let problems: Vec<Diagnostic> = changed.map(|file| not_given_back(file, what)).collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems.into())
+        }
+    }
+}
+
+fn not_given_back(file: &FileChange, what: &str) -> Diagnostic {
+    let (Some(before), Some(after)) = (&file.before, &file.after) else {
+        let message = format!("{what} would not leave this file as it was");
+        return Diagnostic::error(Code::CannotEdit, message).at(Location::file(&file.path));
+    };
+    let same = before
+        .lines()
+        .zip(after.lines())
+        .take_while(|(before, after)| before == after)
+        .count();
+    let line = |text: &str| text.lines().nth(same).unwrap_or_default().to_owned();
+    let (was, becomes) = (line(before), line(after));
+    let column = was
+        .chars()
+        .zip(becomes.chars())
+        .take_while(|(was, becomes)| was == becomes)
+        .count();
+    let at = Place::Position(tidegate_yaml::Position {
+        line: same + 1,
+        column: column + 1,
+    });
+    let message = format!("{what} would not give this line back as it is");
+    Diagnostic::error(Code::CannotEdit, message)
+        .at(Location {
+            file: file.path.clone(),
+            place: at,
+        })
+        .hint(format!(
+            "it would become `{}`: write it so, and start again",
+            becomes.trim()
+        ))
+}

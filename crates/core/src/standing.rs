@@ -1,0 +1,85 @@
+//! Where a release stands: what the files of every environment say, and what in them differs from what it needs.
+
+use indexmap::IndexMap;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::layout::gap;
+use crate::model::{Application, Release, Routes};
+use crate::phase::{Position, recognise};
+use crate::provider::Observed;
+
+/// Where a release stands, per environment and together.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// What each environment's objects say.
+    pub environments: IndexMap<String, Observed>,
+    /// The phase they add up to.
+    pub position: Position,
+}
+
+impl Standing {
+    /// Observes a release in every environment.
+    pub fn of(application: &Application, release: &Release) -> Self {
+        let provider = release.provider.provider();
+        let observe = |name: &String| (name.clone(), provider.observe(application, release, name));
+        let environments: IndexMap<_, _> = application.environments.keys().map(observe).collect();
+        let position = recognise(&environments, release.origin.is_some());
+        Self {
+            environments,
+            position,
+        }
+    }
+
+    /// What the routes name, per environment.
+    pub fn routes(&self) -> IndexMap<String, Routes> {
+        self.environments
+            .iter()
+            .map(|(name, observed)| (name.clone(), observed.routes))
+            .collect()
+    }
+
+    /// Everything that differs from what the release needs, each once.
+    pub fn drift(&self, application: &Application, release: &Release) -> Vec<Diagnostic> {
+        let mut drift: Vec<Diagnostic> = Vec::new();
+        for found in self.environments.values().flat_map(|observed| &observed.drift) {
+            if !drift.contains(found) {
+                drift.push(found.clone());
+            }
+        }
+        if matches!(self.position, Position::Unclear(_) | Position::Between(..)) {
+            drift.extend(undoing(application));
+        }
+        drift.extend(pin_drift(application, release));
+        drift
+    }
+}
+
+/// Patches of the user's that undo ours, each once.
+pub(crate) fn undoing(application: &Application) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = application
+        .environments
+        .keys()
+        .flat_map(|name| gap::undoing(application, name))
+        .collect();
+    found.dedup();
+    found
+}
+
+/// A release file that disagrees with the copy's image: after `split` the pin in the spec is what counts.
+fn pin_drift(application: &Application, release: &Release) -> Option<Diagnostic> {
+    let origin = release.origin.as_ref()?;
+    let image = application.workloads.get(&release.copy)?.image.as_ref()?;
+    let (recorded, pinned) = (release.stable.tag.as_ref()?, image.tag.as_ref()?);
+    (recorded != pinned).then(|| {
+        let message = format!(
+            "`{}` runs {pinned}, the release file says {recorded}",
+            release.copy
+        );
+        Diagnostic::warning(Code::Drift, message)
+            .at(origin.below(&["stable", "image", "tag"]))
+            .related(image.origin.clone(), "the pin that counts")
+            .hint(format!(
+                "run `tidegate hotfix --stable-tag {pinned}` to record it"
+            ))
+    })
+}

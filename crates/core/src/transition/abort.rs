@@ -1,0 +1,116 @@
+//! The way back to where a release started, one transition at a time.
+
+use super::refusals::{check_supported, disagree, refuse_broken, refuse_undone, unclear};
+use super::weights::set_weights;
+use super::{Purpose, Transition, enter};
+use crate::change::ChangeSet;
+use crate::checkout::Checkout;
+use crate::diagnostic::{Code, Diagnostic, Failure};
+use crate::layout::gap;
+use crate::model::{Release, Routes, Weight};
+use crate::phase::{Phase, Position};
+use crate::standing::Standing;
+
+/// The next commit on the way back to where the release started; `None` when nothing is left of it.
+pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transition>, Failure> {
+    check_supported(release)?;
+    let application = &checkout.application;
+    let standing = Standing::of(application, release);
+    refuse_broken(&standing)?;
+    let now = standing.routes();
+    let is_exposed = |routes: &Routes| matches!(routes, Routes::Both(weight) if *weight > Weight::ZERO);
+    if now.values().any(is_exposed) {
+        let to_stable = |routes| match routes {
+            Routes::Both(_) => Routes::Both(Weight::ZERO),
+            other => other,
+        };
+        let after = now.into_iter().map(|(name, routes)| (name, to_stable(routes)));
+        return set_weights(checkout, release, &standing, after.collect()).map(Some);
+    }
+    if let Some(transition) = restore_image(checkout, release, &standing)? {
+        return Ok(Some(transition));
+    }
+    let phase = match &standing.position {
+        Position::At(phase) => *phase,
+        Position::Between(one, other) if one.phase < Phase::Retire => {
+            return back_to(checkout, release, &standing, one.phase)
+                .map(Some)
+                .or_else(|failure| match failure {
+                    Failure::Refused(_) => back_to(checkout, release, &standing, other.phase).map(Some),
+                    other => Err(other),
+                });
+        }
+        Position::Between(_, other) => {
+            return enter_plain(checkout, release, &standing, other.phase).map(Some);
+        }
+        Position::Ambiguous(one, _) => *one,
+        Position::Unclear(nearest) => {
+            refuse_undone(application, &standing)?;
+            return Err(unclear(nearest).into());
+        }
+        Position::Disagree(phases) => return Err(disagree(&standing, phases).into()),
+    };
+    let phase = match phase {
+        Phase::Idle | Phase::Tidy if release.origin.is_none() => return Ok(None),
+        Phase::Idle | Phase::Tidy | Phase::Split => Phase::Tidy,
+        Phase::Wire => Phase::Split,
+        Phase::Widen => Phase::Wire,
+        Phase::Park | Phase::Ramp | Phase::Hold => Phase::Widen,
+        later => later.following().unwrap_or(Phase::Tidy),
+    };
+    enter_plain(checkout, release, &standing, phase).map(Some)
+}
+
+fn back_to(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+    phase: Phase,
+) -> Result<Transition, Failure> {
+    let phase = if phase == Phase::Idle { Phase::Tidy } else { phase };
+    enter_plain(checkout, release, standing, phase)
+}
+
+fn enter_plain(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+    phase: Phase,
+) -> Result<Transition, Failure> {
+    let routes = standing
+        .routes()
+        .into_iter()
+        .map(|(name, now)| (name, phase.routes(now)))
+        .collect();
+    enter(checkout, release, standing, phase, routes)
+}
+
+/// Puts the image that ran before the release back on the workload; `None` where it runs already.
+fn restore_image(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+) -> Result<Option<Transition>, Failure> {
+    let application = &checkout.application;
+    let workload = &application.workloads[&release.workload];
+    let (Some(image), Some(tag)) = (&workload.image, &release.from_tag) else {
+        return Ok(None);
+    };
+    if image.tag.as_ref() == Some(tag) {
+        return Ok(None);
+    }
+    let changes = gap::set_tag(application, image, tag)?;
+    let change = ChangeSet::new(changes);
+    checkout.after(&change)?;
+    let message = "the next build of the new code writes its tag again: revert the code first";
+    let notice = Diagnostic::warning(Code::Drift, message).at(image.origin.clone());
+    let routes = standing.routes();
+    Ok(Some(Transition {
+        workload: release.workload.clone(),
+        purpose: Purpose::RestoreImage,
+        before: routes.clone(),
+        after: routes,
+        change,
+        notices: vec![notice],
+    }))
+}

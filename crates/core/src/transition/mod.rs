@@ -1,0 +1,122 @@
+//! Transitions: from where a release stands to the next resting point, as a change set.
+//!
+//! A transition is made by saying what shape the files should have, and is checked by loading the files as
+//! they will be and observing that shape. Nothing is written that does not read back as what was meant.
+
+use indexmap::IndexMap;
+
+use crate::change::{ChangeSet, FileChange};
+use crate::checkout::Checkout;
+use crate::diagnostic::{Diagnostic, Failure};
+use crate::layout::gap;
+use crate::model::{Release, Routes, Shape};
+use crate::phase::Phase;
+use crate::provider::Observed;
+use crate::standing::Standing;
+
+mod abort;
+mod hotfix;
+mod next;
+mod refusals;
+mod weights;
+
+pub use abort::abort;
+pub use hotfix::hotfix;
+pub use next::{NextRequest, next};
+pub use refusals::disagree;
+use refusals::refuse_broken;
+pub use weights::{rollback, shift};
+
+/// What a transition is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// Into a phase.
+    Enter(Phase),
+    /// Other weights, the phase's structure unchanged.
+    Weights,
+    /// The image that ran before the release, back on the workload.
+    RestoreImage,
+    /// Another image for the stable copy.
+    MovePin,
+    /// A release file.
+    Start,
+}
+
+/// One change of the repository, from one resting point to another: one commit.
+#[derive(Debug, Clone)]
+pub struct Transition {
+    /// The workload whose release moves.
+    pub workload: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What the routes named before, per environment.
+    pub before: IndexMap<String, Routes>,
+    /// What they name after.
+    pub after: IndexMap<String, Routes>,
+    /// The files.
+    pub change: ChangeSet,
+    /// Warnings and notes to show with it.
+    pub notices: Vec<Diagnostic>,
+}
+
+fn enter(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+    phase: Phase,
+    after: IndexMap<String, Routes>,
+) -> Result<Transition, Failure> {
+    let removed = match phase {
+        Phase::Tidy | Phase::Idle => gap::release_file::remove(&checkout.application, release)?,
+        _ => None,
+    };
+    let shape = phase.shape(after.clone());
+    let change = make(checkout, release, &shape, removed.into_iter().collect())?;
+    let mut notices = standing.drift(&checkout.application, release);
+    if phase == Phase::Split {
+        notices.extend(gap::accidental_services(&checkout.application, release));
+    }
+    let workload = release.workload.clone();
+    Ok(Transition {
+        workload,
+        purpose: Purpose::Enter(phase),
+        before: standing.routes(),
+        after,
+        change,
+        notices,
+    })
+}
+
+/// The change set that gives the files a shape, checked by reading it back.
+fn make(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    shape: &Shape,
+    more: Vec<FileChange>,
+) -> Result<ChangeSet, Failure> {
+    let application = &checkout.application;
+    let intents = release.provider.provider().emit(application, release, shape)?;
+    let mut changes = gap::place(application, release, &intents)?;
+    changes.extend(more);
+    let change = ChangeSet::new(changes);
+    let after = checkout.after(&change)?;
+    let standing = Standing::of(&after, release);
+    for (name, observed) in &standing.environments {
+        let wanted = shape.routes.get(name).copied().unwrap_or(Routes::Plain);
+        let Observed {
+            labels,
+            copy,
+            subsets,
+            wide,
+            routes,
+            ..
+        } = observed;
+        let is_shape = (*labels, *copy, *subsets, *wide, *routes)
+            == (shape.labels, shape.copy, shape.subsets, shape.wide, wanted);
+        if !is_shape {
+            return Err(gap::undone(&after, name).into());
+        }
+        refuse_broken(&standing)?;
+    }
+    Ok(change)
+}

@@ -1,0 +1,140 @@
+//! The next transition of a release.
+
+use indexmap::IndexMap;
+
+use super::refusals::{
+    ambiguous, check_environment, check_supported, disagree, refuse_broken, refuse_undone, unclear,
+};
+use super::{Transition, enter};
+use crate::checkout::Checkout;
+use crate::diagnostic::{Code, Diagnostic, Failure};
+use crate::model::{Release, Routes, Weight};
+use crate::phase::{Phase, Position};
+use crate::standing::Standing;
+
+/// What a user asks of `next`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NextRequest {
+    /// Only this environment.
+    pub environment: Option<String>,
+    /// The phase to be in afterwards.
+    pub to: Option<Phase>,
+}
+
+/// The next transition; `None` when there is nothing to do.
+///
+/// Errors: the phase is not clear, the request does not fit it, or the files cannot carry it.
+pub fn next(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    request: &NextRequest,
+) -> Result<Option<Transition>, Failure> {
+    check_supported(release)?;
+    if let Some(name) = &request.environment {
+        check_environment(&checkout.application, name)?;
+    }
+    let standing = Standing::of(&checkout.application, release);
+    refuse_broken(&standing)?;
+    refuse_undone(&checkout.application, &standing)?;
+    match target(release, &standing, request)? {
+        None => Ok(None),
+        Some(Target { phase, routes }) => enter(checkout, release, &standing, phase, routes).map(Some),
+    }
+}
+
+/// A phase to enter, with the routes of every environment.
+struct Target {
+    phase: Phase,
+    routes: IndexMap<String, Routes>,
+}
+
+fn target(
+    release: &Release,
+    standing: &Standing,
+    request: &NextRequest,
+) -> Result<Option<Target>, Diagnostic> {
+    let not_now = |message: String| Diagnostic::error(Code::NotInThisPhase, message);
+    let phase = match &standing.position {
+        Position::Disagree(phases) => return Err(disagree(standing, phases)),
+        Position::Unclear(nearest) => match request.to {
+            Some(to) if nearest.iter().any(|incomplete| incomplete.phase == to) => to,
+            _ => return Err(unclear(nearest)),
+        },
+        Position::Ambiguous(one, other) => match request.to {
+            Some(to) if to == *one || to == *other => return Ok(None),
+            Some(to) if Some(to) == one.following() || Some(to) == other.following() => to,
+            Some(Phase::Park) => Phase::Park,
+            _ => return Err(ambiguous(*one, *other)),
+        },
+        Position::Between(one, other) => match request.to {
+            None => other.phase,
+            Some(to) if to == one.phase || to == other.phase => to,
+            Some(to) => {
+                let message = format!(
+                    "the files are between {} and {}, so {to} is not next",
+                    one.phase, other.phase
+                );
+                return Err(
+                    not_now(message).hint(format!("complete it first: tidegate next --to {}", other.phase))
+                );
+            }
+        },
+        Position::At(now) => match request.to {
+            Some(to) if to == *now || (to == Phase::Tidy && *now == Phase::Idle) => return Ok(None),
+            Some(Phase::Hold) if matches!(now, Phase::Park | Phase::Ramp) => Phase::Hold,
+            to => {
+                let following = match now {
+                    Phase::Park | Phase::Ramp => Phase::Ramp,
+                    now => now.following().unwrap_or(Phase::Idle),
+                };
+                match to {
+                    Some(to) if to != following => {
+                        let message =
+                            format!("the release is in {now}: the next phase is {following}, not {to}");
+                        return Err(not_now(message).hint("one transition at a time: run `tidegate next`"));
+                    }
+                    _ => following,
+                }
+            }
+        },
+    };
+    if request.environment.is_some() && !phase.is_per_environment() {
+        let message = format!("{phase} is entered in all environments at once");
+        return Err(not_now(message).hint("run `tidegate next` without --env"));
+    }
+    let is_step = phase == Phase::Ramp && matches!(standing.position, Position::At(_));
+    let mut routes = standing.routes();
+    for (name, routes) in &mut routes {
+        if request.environment.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
+        *routes = match *routes {
+            Routes::Both(weight) if is_step => Routes::Both(step_after(release, name, weight)),
+            now => phase.routes(now),
+        };
+    }
+    if routes == standing.routes() && (is_step || request.environment.is_some()) {
+        let only = request.environment.as_deref().unwrap_or("every environment");
+        return Err(not_now(format!("{only} is there already"))
+            .hint("run `tidegate next` without --env for the other environments"));
+    }
+    let is_full = routes
+        .values()
+        .all(|routes| *routes == Routes::Both(Weight::FULL));
+    let phase = if phase == Phase::Ramp && is_full {
+        Phase::Hold
+    } else {
+        phase
+    };
+    Ok(Some(Target { phase, routes }))
+}
+
+/// The first step above a weight.
+fn step_after(release: &Release, environment: &str, weight: Weight) -> Weight {
+    release
+        .steps(environment)
+        .iter()
+        .copied()
+        .find(|step| *step > weight)
+        .unwrap_or(Weight::FULL)
+}

@@ -1,0 +1,97 @@
+//! Other shares for the two versions, the phase's structure unchanged.
+
+use indexmap::IndexMap;
+
+use super::refusals::{check_environment, check_supported, refuse_broken};
+use super::{Purpose, Transition, make};
+use crate::checkout::Checkout;
+use crate::diagnostic::{Code, Diagnostic, Failure};
+use crate::model::{Release, Routes, Weight};
+use crate::phase::{Phase, Position};
+use crate::standing::Standing;
+
+/// Another share for the canary in one environment.
+///
+/// Errors: the routes of the environment do not name both versions. `None`: it has that share already.
+pub fn shift(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    environment: &str,
+    canary: Weight,
+) -> Result<Option<Transition>, Failure> {
+    weights(checkout, release, Some(environment), canary, "shift")
+}
+
+/// All requests back to the stable version, in one environment or in all.
+pub fn rollback(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    environment: Option<&str>,
+) -> Result<Option<Transition>, Failure> {
+    weights(checkout, release, environment, Weight::ZERO, "rollback")
+}
+
+fn weights(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    environment: Option<&str>,
+    canary: Weight,
+    verb: &str,
+) -> Result<Option<Transition>, Failure> {
+    check_supported(release)?;
+    if let Some(name) = environment {
+        check_environment(&checkout.application, name)?;
+    }
+    let standing = Standing::of(&checkout.application, release);
+    refuse_broken(&standing)?;
+    let before = standing.routes();
+    let mut after = before.clone();
+    for (name, routes) in after
+        .iter_mut()
+        .filter(|(name, _)| environment.is_none_or(|only| only == *name))
+    {
+        if !matches!(routes, Routes::Both(_)) {
+            return Err(no_weights(release, &standing, name, verb).into());
+        }
+        *routes = Routes::Both(canary);
+    }
+    if before == after {
+        return Ok(None);
+    }
+    set_weights(checkout, release, &standing, after).map(Some)
+}
+
+/// Weights as given, in environments whose routes name both versions.
+pub(super) fn set_weights(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+    after: IndexMap<String, Routes>,
+) -> Result<Transition, Failure> {
+    let change = make(checkout, release, &Phase::Ramp.shape(after.clone()), Vec::new())?;
+    Ok(Transition {
+        workload: release.workload.clone(),
+        purpose: Purpose::Weights,
+        before: standing.routes(),
+        after,
+        change,
+        notices: Vec::new(),
+    })
+}
+
+fn no_weights(release: &Release, standing: &Standing, environment: &str, verb: &str) -> Diagnostic {
+    let message =
+        format!("the routes of {environment} do not name both versions, so there is no weight to {verb}");
+    let hint = match &standing.position {
+        Position::At(phase) if *phase >= Phase::Retire => {
+            format!(
+                "the stable copy `{}` is gone: `tidegate abort` sets the image back",
+                release.copy
+            )
+        }
+        Position::At(Phase::Idle) => "no canary is running".to_owned(),
+        _ => "nothing is exposed yet: `tidegate abort` takes the canary down, `tidegate next` goes on"
+            .to_owned(),
+    };
+    Diagnostic::error(Code::NotInThisPhase, message).hint(hint)
+}
