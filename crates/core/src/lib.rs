@@ -19,6 +19,7 @@ pub mod manifest;
 pub mod model;
 pub mod phase;
 pub mod plan;
+pub mod prover;
 pub mod provider;
 mod rehearsal;
 pub mod render;

@@ -15,8 +15,10 @@ use crate::render::render_object;
 
 mod callers;
 mod routes;
+mod traffic;
 
 use routes::{Split, Unreadable, Unsplittable};
+pub(super) use traffic::IstioTraffic;
 
 const NETWORKING: &str = "networking.istio.io";
 

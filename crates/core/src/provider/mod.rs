@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::ObjectRef;
 use crate::model::{Application, PinnedImage, Release, Routes, Shape, Version};
+use crate::prover::{Traffic, World};
 
 mod istio;
 
@@ -33,6 +34,13 @@ impl ProviderId {
     /// The provider of this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|id| id.as_str() == name)
+    }
+
+    /// What it does with requests.
+    pub(crate) fn traffic(self, world: &World<'_>) -> Box<dyn Traffic> {
+        match self {
+            Self::Istio => Box::new(istio::IstioTraffic::new(world)),
+        }
     }
 
     /// The provider itself.

@@ -1,0 +1,279 @@
+//! What must hold in every state, for every kind of request that is served at both ends.
+
+use std::collections::BTreeSet;
+
+use super::Proof;
+use super::order::Constraints;
+use super::traffic::{Failure, FailureKind, Outcome, Request, Traffic};
+use super::world::{Applied, World};
+use crate::manifest::ObjectRef;
+
+/// What must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Invariant {
+    /// Following the routes ends at ready pods.
+    Reachable,
+    /// The pods reached admit the caller.
+    Allowed,
+    /// Each version's share lies between its shares before and after.
+    Exposure,
+    /// A version has at least its share of the pods that the workload had.
+    Capacity,
+}
+
+impl Invariant {
+    /// The name in machine formats.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reachable => "reachable",
+            Self::Allowed => "allowed",
+            Self::Exposure => "exposure",
+            Self::Capacity => "capacity",
+        }
+    }
+}
+
+/// A state in which an invariant does not hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CounterExample {
+    /// Which one.
+    pub invariant: Invariant,
+    /// What is applied of the change.
+    pub applied: Vec<Applied>,
+    /// What of the change is not applied and matters.
+    pub not_applied: Vec<ObjectRef>,
+    /// Requests that it happens to.
+    pub requests: Vec<Request>,
+    /// The share of them, 0 to 1.
+    pub share: f64,
+    /// What happens: `503 NC: …`, or where they go.
+    pub what: String,
+    /// The object at fault, where one can be named.
+    pub object: Option<ObjectRef>,
+    /// Whether it is the state that the change ends in.
+    pub is_end: bool,
+}
+
+/// Requests that are served at one end only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Withdrawn {
+    /// The requests.
+    pub request: Request,
+    /// Why they are not served at the other end.
+    pub failure: Failure,
+}
+
+/// Shares are ratios of small numbers; less than this is no difference.
+const EPSILON: f64 = 1e-9;
+
+/// What was found of one kind, so that the same is told once.
+pub(super) type Seen = BTreeSet<(Invariant, String)>;
+
+/// Follows one kind of request through every state.
+pub(super) fn judge(
+    world: &World<'_>,
+    traffic: &dyn Traffic,
+    constraints: &Constraints,
+    request: &Request,
+    proof: &mut Proof,
+    seen: &mut Seen,
+) {
+    let before = traffic.serve(&world.end(constraints, false), request);
+    if before.failing() > 1.0 - EPSILON {
+        // Not served before: nothing can be lost. Denied and unknown requests are no news.
+        let broken = before
+            .failed
+            .into_iter()
+            .find(|(failure, _)| failure.kind.is_breakage());
+        proof.note_broken(request, broken.map(|(failure, _)| failure));
+        return;
+    }
+    let after = traffic.serve(&world.end(constraints, true), request);
+    if let Some((failure, _)) = after.failed.iter().find(|(_, share)| *share > 1.0 - EPSILON) {
+        if matches!(failure.kind, FailureKind::NoRoute | FailureKind::Denied) {
+            proof.withdrawn.push(Withdrawn {
+                request: request.clone(),
+                failure: failure.clone(),
+            });
+            return;
+        }
+    }
+    if let Some((failure, _)) = before
+        .failed
+        .iter()
+        .find(|(failure, _)| failure.kind.is_breakage())
+    {
+        proof.note_broken(request, Some(failure.clone()));
+    }
+    let ends = Ends {
+        worst: before.failing().max(0.0),
+        before: &before,
+        after: &after,
+    };
+    let mut found: Vec<CounterExample> = Vec::new();
+    let is_complete = world.explore(constraints, |state| {
+        let outcome = traffic.serve(state, request);
+        let Some(violation) = ends.violated_by(&outcome) else {
+            return;
+        };
+        let applied = state.applied();
+        let (applied, rest): (Vec<_>, Vec<_>) = applied.into_iter().partition(|object| object.is_applied);
+        let example = CounterExample {
+            invariant: violation.invariant,
+            is_end: rest.is_empty(),
+            applied,
+            not_applied: rest.into_iter().map(|object| object.object).collect(),
+            requests: vec![request.clone()],
+            share: violation.share,
+            what: violation.what,
+            object: violation.object,
+        };
+        let same = found
+            .iter_mut()
+            .find(|other| other.invariant == example.invariant && other.what == example.what);
+        match same {
+            // The plainest state tells the story best: little applied, a large share.
+            Some(other) if example.weight() < other.weight() => *other = example,
+            Some(_) => {}
+            None => found.push(example),
+        }
+    });
+    proof.is_cut |= !is_complete;
+    for example in found {
+        let is_new = seen.insert((example.invariant, example.what.clone()));
+        match is_new {
+            true => proof.counter_examples.push(example),
+            false => proof.counter_examples.iter_mut().for_each(|known| {
+                if known.invariant == example.invariant && known.what == example.what {
+                    known.requests.extend(example.requests.iter().cloned());
+                }
+            }),
+        }
+    }
+}
+
+impl CounterExample {
+    fn weight(&self) -> (usize, i64) {
+        #[expect(clippy::cast_possible_truncation, reason = "a share is at most 1")]
+        let share = (self.share * 1e6) as i64;
+        (self.applied.len(), -share)
+    }
+}
+
+impl FailureKind {
+    /// Whether something is broken, rather than nobody meant to serve the request.
+    fn is_breakage(self) -> bool {
+        matches!(self, Self::NoDestination | Self::NoPods)
+    }
+}
+
+impl Proof {
+    fn note_broken(&mut self, request: &Request, failure: Option<Failure>) {
+        let Some(failure) = failure else { return };
+        if !self.broken_before.iter().any(|known| known.failure == failure) {
+            self.broken_before.push(Withdrawn {
+                request: request.clone(),
+                failure,
+            });
+        }
+    }
+}
+
+/// What the states between must keep to.
+struct Ends<'a> {
+    /// The share that fails before.
+    worst: f64,
+    before: &'a Outcome,
+    after: &'a Outcome,
+}
+
+struct Violation {
+    invariant: Invariant,
+    share: f64,
+    what: String,
+    object: Option<ObjectRef>,
+}
+
+impl Ends<'_> {
+    fn violated_by(&self, outcome: &Outcome) -> Option<Violation> {
+        if outcome.failing() > self.worst + EPSILON {
+            let (failure, _) = outcome
+                .failed
+                .iter()
+                .max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+            let of_kind = outcome
+                .failed
+                .iter()
+                .filter(|(other, _)| other.text == failure.text);
+            let invariant = match failure.kind {
+                FailureKind::Denied => Invariant::Allowed,
+                _ => Invariant::Reachable,
+            };
+            return Some(Violation {
+                invariant,
+                share: of_kind.map(|(_, share)| share).sum(),
+                what: failure.text.clone(),
+                object: failure.object.clone(),
+            });
+        }
+        self.exposed(outcome).or_else(|| self.overloaded(outcome))
+    }
+
+    fn exposed(&self, outcome: &Outcome) -> Option<Violation> {
+        let workloads: BTreeSet<&String> = outcome.served.keys().chain(self.before.served.keys()).collect();
+        // Where requests fail at an end already, the rest cannot be told from a shift.
+        if outcome.failing() > EPSILON {
+            return None;
+        }
+        workloads.into_iter().find_map(|workload| {
+            let share = |outcome: &Outcome| outcome.served.get(workload).copied().unwrap_or(0.0);
+            let (before, after, now) = (share(self.before), share(self.after), share(outcome));
+            (now > before.max(after) + EPSILON).then(|| Violation {
+                invariant: Invariant::Exposure,
+                share: now,
+                what: format!(
+                    "{} of the requests reach `{workload}`, which has {} before and {} after",
+                    percent(now),
+                    percent(before),
+                    percent(after)
+                ),
+                object: None,
+            })
+        })
+    }
+
+    fn overloaded(&self, outcome: &Outcome) -> Option<Violation> {
+        let capacity = |end: &Outcome| -> f64 {
+            end.served
+                .iter()
+                .map(|(workload, share)| share * count(end, workload))
+                .sum()
+        };
+        let had = capacity(self.before).min(capacity(self.after));
+        outcome.served.iter().find_map(|(workload, share)| {
+            let pods = count(outcome, workload);
+            (pods + EPSILON < (share * had).floor()).then(|| Violation {
+                invariant: Invariant::Capacity,
+                share: *share,
+                what: format!(
+                    "`{workload}` takes {} of the requests with {pods} of at least {} pods",
+                    percent(*share),
+                    (share * had).floor()
+                ),
+                object: None,
+            })
+        })
+    }
+}
+
+fn count(outcome: &Outcome, workload: &str) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "numbers of pods are small")]
+    let pods = outcome.pods.get(workload).copied().unwrap_or(0) as f64;
+    pods
+}
+
+/// `0.05` → `5 %`.
+pub(super) fn percent(share: f64) -> String {
+    let percent = (share * 1000.0).round() / 10.0;
+    format!("{percent} %")
+}

@@ -1,0 +1,190 @@
+//! What is known about the order in which a change is applied.
+
+use serde_json::Value;
+
+use super::World;
+use crate::manifest::{Manifest, ObjectRef};
+
+/// What is known about the order in which objects are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Nothing: every subset may be live.
+    #[default]
+    Any,
+    /// What Argo CD guarantees inside one sync: waves, prunes first, the order of kinds.
+    ///
+    /// Source: gitops-engine, `pkg/sync/sync_tasks.go`, `pkg/sync/sync_context.go`.
+    ArgoCd,
+}
+
+impl Order {
+    /// Every order.
+    pub const ALL: [Self; 2] = [Self::Any, Self::ArgoCd];
+
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::ArgoCd => "argocd",
+        }
+    }
+
+    /// Where each object stands in the order.
+    pub(super) fn constraints(self, world: &World<'_>) -> Constraints {
+        let ranks = match self {
+            Self::Any => Vec::new(),
+            Self::ArgoCd => argo_cd(world),
+        };
+        Constraints { ranks }
+    }
+}
+
+/// Where each entry of a world stands; empty where nothing is known.
+pub(super) struct Constraints {
+    ranks: Vec<Rank>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// A wave begins when all before it is applied and healthy.
+    wave: i64,
+    /// Prunes of a wave run before its applies.
+    is_applied: bool,
+    /// Place among the kinds.
+    kind: usize,
+    /// Kinds that the order does not name are sorted by name.
+    name: String,
+}
+
+impl Constraints {
+    /// Whether there is a state in which these entries have these conditions.
+    pub(super) fn allow(&self, world: &World<'_>, chosen: &[(usize, usize)]) -> bool {
+        if self.ranks.is_empty() {
+            return true;
+        }
+        let value = |(entry, choice): &(usize, usize)| world.values(*entry)[*choice];
+        chosen
+            .iter()
+            .filter(|later| value(later).is_applied)
+            .all(|later| {
+                chosen.iter().all(|earlier| {
+                    let (first, second) = (&self.ranks[earlier.0], &self.ranks[later.0]);
+                    let is_prune = world.manifests(earlier.0).1.is_none();
+                    // A sync that does not prune leaves the object where it is.
+                    if is_prune || world.values(earlier.0).len() == 1 {
+                        return true;
+                    }
+                    match (first.wave < second.wave, first < second) {
+                        (true, _) => value(earlier).is_done,
+                        (false, true) => value(earlier).is_applied,
+                        (false, false) => true,
+                    }
+                })
+            })
+    }
+}
+
+/// Source: gitops-engine, `kindOrder`; kinds that are not named come after, by name.
+const KINDS: [&str; 26] = [
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Role",
+    "RoleBinding",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+];
+/// The rest of the same list.
+const MORE_KINDS: [&str; 4] = ["CronJob", "IngressClass", "Ingress", "APIService"];
+
+fn argo_cd(world: &World<'_>) -> Vec<Rank> {
+    let entries: Vec<_> = (0..world.len()).map(|entry| world.manifests(entry)).collect();
+    let prune_waves = {
+        let pruned = entries.iter().filter(|(_, after)| after.is_none());
+        let mut waves: Vec<i64> = pruned.filter_map(|(before, _)| before.map(wave)).collect();
+        waves.sort_unstable();
+        waves.dedup();
+        waves
+    };
+    let last = entries
+        .iter()
+        .flat_map(|(before, after)| [*before, *after])
+        .flatten()
+        .map(wave)
+        .max()
+        .unwrap_or(0);
+    let rank = |(before, after): &(Option<&Manifest>, Option<&Manifest>)| {
+        let manifest = after.or(*before).expect("one of both");
+        let is_prune = after.is_none();
+        let wave = match is_prune {
+            true if is_pruned_last(manifest) => last + 1,
+            true => mirrored(&prune_waves, wave(manifest)),
+            false => wave(manifest),
+        };
+        let (kind, name) = place(&manifest.object);
+        Rank {
+            wave,
+            is_applied: !is_prune,
+            kind,
+            name,
+        }
+    };
+    entries.iter().map(rank).collect()
+}
+
+fn place(object: &ObjectRef) -> (usize, String) {
+    let known = KINDS
+        .iter()
+        .chain(&MORE_KINDS)
+        .position(|kind| *kind == object.kind);
+    match known {
+        Some(place) => (place, String::new()),
+        None => (KINDS.len() + MORE_KINDS.len(), object.name.clone()),
+    }
+}
+
+/// The wave an object is applied in. Source: Argo CD, "Sync Phases and Waves"; what is no integer counts as 0.
+fn wave(manifest: &Manifest) -> i64 {
+    annotation(manifest, "argocd.argoproj.io/sync-wave")
+        .and_then(|wave| wave.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Prunes run the waves backwards: the highest is pruned first.
+fn mirrored(waves: &[i64], wave: i64) -> i64 {
+    let place = waves.iter().position(|known| *known == wave).unwrap_or(0);
+    waves.get(waves.len() - 1 - place).copied().unwrap_or(wave)
+}
+
+/// Read from the live object, so from the state before.
+fn is_pruned_last(before: &Manifest) -> bool {
+    let options = annotation(before, "argocd.argoproj.io/sync-options").unwrap_or_default();
+    options.split(',').any(|option| option.trim() == "PruneLast=true")
+}
+
+fn annotation<'a>(manifest: &'a Manifest, name: &str) -> Option<&'a str> {
+    manifest
+        .value
+        .pointer("/metadata/annotations")?
+        .get(name)
+        .and_then(Value::as_str)
+}

@@ -1,0 +1,191 @@
+//! Where a route can lead: hosts, DestinationRules, Services.
+
+use serde_json::{Map, Value};
+
+use crate::manifest::{Manifest, ObjectRef};
+use crate::prover::PodGroup;
+
+/// The domain of a cluster's Services.
+const DOMAIN: &str = ".svc.cluster.local";
+
+/// Completes a short host with the namespace of the object it stands in. Source: Istio, "Virtual Service", `host`.
+pub(super) fn full_name(host: &str, namespace: &str) -> String {
+    let host = host.strip_suffix(".svc").map_or(host, |short| short);
+    match host.split('.').collect::<Vec<_>>().as_slice() {
+        _ if host.ends_with(DOMAIN) => host.to_owned(),
+        [name] => format!("{name}.{namespace}{DOMAIN}"),
+        // Istio completes names without dots only; `name.namespace` is what a sidecar's own search adds the rest to.
+        [name, namespace] if !is_public_suffix(namespace) => format!("{name}.{namespace}{DOMAIN}"),
+        _ => host.to_owned(),
+    }
+}
+
+/// `shop.com` is no `name.namespace`.
+fn is_public_suffix(label: &str) -> bool {
+    matches!(
+        label,
+        "com" | "org" | "net" | "io" | "dev" | "local" | "internal" | "test"
+    )
+}
+
+/// The namespace in a Service's full name.
+pub(super) fn namespace_of(host: &str) -> Option<&str> {
+    host.strip_suffix(DOMAIN)?
+        .split_once('.')
+        .map(|(_, namespace)| namespace)
+}
+
+/// One destination of a route.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) host: String,
+    pub(super) subset: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) weight: u64,
+}
+
+/// Subsets of a host.
+#[derive(Debug)]
+pub(super) struct DestinationRule {
+    pub(super) object: ObjectRef,
+    pub(super) namespace: String,
+    pub(super) host: String,
+    pub(super) subsets: Vec<Subset>,
+}
+
+#[derive(Debug)]
+pub(super) struct Subset {
+    pub(super) name: String,
+    pub(super) labels: Vec<(String, String)>,
+}
+
+impl DestinationRule {
+    pub(super) fn read(manifest: &Manifest) -> Self {
+        let namespace = manifest.object.namespace.clone().unwrap_or_default();
+        let subsets = manifest.value.pointer("/spec/subsets").and_then(Value::as_array);
+        let subset = |subset: &Value| {
+            Some(Subset {
+                name: subset.get("name")?.as_str()?.to_owned(),
+                labels: texts(subset.get("labels").and_then(Value::as_object)),
+            })
+        };
+        Self {
+            host: full_name(manifest.text("/spec/host").unwrap_or_default(), &namespace),
+            subsets: subsets.into_iter().flatten().filter_map(subset).collect(),
+            object: manifest.object.clone(),
+            namespace,
+        }
+    }
+}
+
+/// A Service and its endpoints' selector.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) object: ObjectRef,
+    pub(super) namespace: String,
+    pub(super) host: String,
+    /// `None` where the endpoints are not chosen by labels.
+    pub(super) selector: Option<Vec<(String, String)>>,
+    pub(super) ports: Vec<Port>,
+}
+
+#[derive(Debug)]
+pub(super) struct Port {
+    pub(super) number: u16,
+    /// A container port's name; a number needs no name.
+    name: Option<String>,
+    target: Option<u16>,
+    /// Whether its protocol is HTTP as far as the mesh can tell.
+    pub(super) is_http: bool,
+}
+
+impl Port {
+    /// Whether pods have the port. Source: Kubernetes, a named target port that a pod does not have gives no endpoint.
+    pub(super) fn is_on(&self, pods: &PodGroup) -> bool {
+        self.name.as_ref().is_none_or(|name| pods.ports.contains(name))
+    }
+
+    /// The port of the pods, where it is a number.
+    pub(super) fn target(&self, _pods: &PodGroup) -> Option<u16> {
+        self.target
+    }
+}
+
+impl Service {
+    pub(super) fn read(manifest: &Manifest) -> Self {
+        let namespace = manifest.object.namespace.clone().unwrap_or_default();
+        let selector = manifest
+            .value
+            .pointer("/spec/selector")
+            .and_then(Value::as_object);
+        let ports = manifest.value.pointer("/spec/ports").and_then(Value::as_array);
+        Self {
+            host: format!("{}.{namespace}{DOMAIN}", manifest.object.name),
+            selector: selector
+                .filter(|selector| !selector.is_empty())
+                .map(|selector| texts(Some(selector))),
+            ports: ports.into_iter().flatten().filter_map(port).collect(),
+            object: manifest.object.clone(),
+            namespace,
+        }
+    }
+}
+
+fn port(port: &Value) -> Option<Port> {
+    let number = |value: &Value| value.as_u64().and_then(|number| u16::try_from(number).ok());
+    let own = port.get("port").and_then(number)?;
+    let target = port.get("targetPort");
+    let protocol = port
+        .get("appProtocol")
+        .or(port.get("name"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let first = protocol.split('-').next().unwrap_or_default();
+    Some(Port {
+        number: own,
+        name: target.and_then(Value::as_str).map(str::to_owned),
+        target: target.map_or(Some(own), number),
+        // Source: Istio, "Protocol Selection": a name that says nothing is detected, and HTTP is.
+        is_http: !matches!(
+            first,
+            "tcp" | "tls" | "https" | "mongo" | "mysql" | "redis" | "udp"
+        ),
+    })
+}
+
+/// An autoscaler's floor.
+#[derive(Debug)]
+pub(super) struct HorizontalPodAutoscaler {
+    namespace: String,
+    target: String,
+    pub(super) least: u64,
+}
+
+impl HorizontalPodAutoscaler {
+    pub(super) fn read(manifest: &Manifest) -> Self {
+        Self {
+            namespace: manifest.object.namespace.clone().unwrap_or_default(),
+            target: manifest
+                .text("/spec/scaleTargetRef/name")
+                .unwrap_or_default()
+                .to_owned(),
+            least: manifest
+                .value
+                .pointer("/spec/minReplicas")
+                .and_then(Value::as_u64)
+                .unwrap_or(1),
+        }
+    }
+
+    pub(super) fn is_for(&self, pods: &PodGroup) -> bool {
+        self.target == pods.workload && self.namespace == pods.namespace
+    }
+}
+
+/// A map of texts, in order.
+pub(super) fn texts(map: Option<&Map<String, Value>>) -> Vec<(String, String)> {
+    let entries = map.into_iter().flatten();
+    entries
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
+}

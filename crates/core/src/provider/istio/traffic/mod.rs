@@ -1,0 +1,387 @@
+//! What Istio does with a request: routes, subsets, Services, pods, policies.
+//!
+//! Sources: Istio reference, "Virtual Service", "Destination Rule", "Authorization Policy", "PeerAuthentication";
+//! Envoy manual, "HTTP route components", response flags `NC`, `UH`, `NR`.
+
+mod classes;
+mod destinations;
+mod policies;
+mod virtual_services;
+
+use crate::manifest::ObjectRef;
+use crate::prover::{
+    Caller, Entry, Failure, Outcome, PodGroup, Request, State, Traffic, Unjudged, Versions, World,
+};
+use crate::prover::{FailureKind, Pods, WORKLOADS};
+
+use destinations::{DestinationRule, HorizontalPodAutoscaler, Service, Target};
+use policies::{AuthorizationPolicy, PeerAuthentication};
+use virtual_services::{Action, Rule, VirtualService};
+
+/// The namespace whose policies and rules count for the whole mesh. Source: Istio, `meshConfig.rootNamespace`.
+const ROOT_NAMESPACE: &str = "istio-system";
+
+/// The objects of one environment that decide about requests, before and after.
+pub(in crate::provider) struct IstioTraffic {
+    virtual_services: Vec<Versions<VirtualService>>,
+    destination_rules: Vec<Versions<DestinationRule>>,
+    services: Vec<Versions<Service>>,
+    workloads: Vec<Versions<Option<PodGroup>>>,
+    autoscalers: Vec<Versions<HorizontalPodAutoscaler>>,
+    authorization: Vec<Versions<AuthorizationPolicy>>,
+    peers: Vec<Versions<PeerAuthentication>>,
+    unjudged: Vec<Unjudged>,
+}
+
+impl IstioTraffic {
+    pub(in crate::provider) fn new(world: &World<'_>) -> Self {
+        let mut traffic = Self {
+            virtual_services: world.read("networking.istio.io", "VirtualService", VirtualService::read),
+            destination_rules: world.read("networking.istio.io", "DestinationRule", DestinationRule::read),
+            services: world.read("", "Service", Service::read),
+            workloads: WORKLOADS
+                .iter()
+                .flat_map(|(group, kind)| world.read(group, kind, PodGroup::of))
+                .collect(),
+            autoscalers: world.read(
+                "autoscaling",
+                "HorizontalPodAutoscaler",
+                HorizontalPodAutoscaler::read,
+            ),
+            authorization: world.read(
+                "security.istio.io",
+                "AuthorizationPolicy",
+                AuthorizationPolicy::read,
+            ),
+            peers: world.read(
+                "security.istio.io",
+                "PeerAuthentication",
+                PeerAuthentication::read,
+            ),
+            unjudged: Vec::new(),
+        };
+        traffic.unjudged = classes::unjudged(world, &traffic);
+        traffic
+    }
+}
+
+impl Traffic for IstioTraffic {
+    fn requests(&self) -> Vec<Request> {
+        classes::requests(self)
+    }
+
+    fn serve(&self, state: &State<'_>, request: &Request) -> Outcome {
+        Serving {
+            traffic: self,
+            state,
+            request,
+        }
+        .serve()
+    }
+
+    fn unjudged(&self) -> Vec<Unjudged> {
+        self.unjudged.clone()
+    }
+}
+
+/// One request in one state.
+struct Serving<'a> {
+    traffic: &'a IstioTraffic,
+    state: &'a State<'a>,
+    request: &'a Request,
+}
+
+impl Serving<'_> {
+    fn serve(&self) -> Outcome {
+        let request = self.request;
+        // Without a proxy of its own a caller sees the Service alone.
+        if request.caller == Caller::Outside {
+            return self.plain(&request.host, Caller::Outside.principal());
+        }
+        let principal = request.caller.principal();
+        match self.virtual_service() {
+            None if request.entry != Entry::Sidecar => Outcome::failure(no_route(request)),
+            None => self.plain(&request.host, principal),
+            Some(service) if service.http.is_empty() => self.plain(&request.host, principal),
+            Some(service) => match service
+                .http
+                .iter()
+                .find(|rule| rule.matches(request, &service.gateways))
+            {
+                None => Outcome::failure(no_route(request)),
+                Some(rule) => self.follow(service, rule),
+            },
+        }
+    }
+
+    /// The VirtualService that takes the request: the most exact host wins; of several for one host the first.
+    fn virtual_service(&self) -> Option<&VirtualService> {
+        let takes = |service: &VirtualService| service.takes(self.request).is_some();
+        let concerned = self
+            .traffic
+            .virtual_services
+            .iter()
+            .filter(|versions| versions.any(takes));
+        let seen = concerned.filter_map(|versions| self.state.see(versions));
+        let taking = seen.filter_map(|service| Some((service.takes(self.request)?, service)));
+        let mut taking: Vec<_> = taking.collect();
+        taking.sort_by_key(|(exactness, service)| (std::cmp::Reverse(*exactness), &service.object.name));
+        taking.first().map(|(_, service)| *service)
+    }
+
+    fn follow(&self, service: &VirtualService, rule: &Rule) -> Outcome {
+        let targets = match &rule.action {
+            // Answered by the proxy itself, or rewritten by a rule that is the same at both ends.
+            Action::Answer(what) => {
+                let mut outcome = Outcome::default();
+                outcome.served.insert(what.clone(), 1.0);
+                outcome.pods.insert(what.clone(), u64::MAX);
+                return outcome;
+            }
+            Action::Route(targets) => targets,
+        };
+        let total: u64 = match targets.as_slice() {
+            // A single destination gets everything, whatever weight it says.
+            [_] => 1,
+            several => several.iter().map(|target| target.weight).sum(),
+        };
+        if total == 0 {
+            let text = format!(
+                "the API server refuses {}: all weights of a route are 0",
+                service.object
+            );
+            return Outcome::failure(failure(FailureKind::NoDestination, text, &service.object));
+        }
+        let mut outcome = Outcome::default();
+        for target in targets {
+            let weight = if targets.len() == 1 { 1 } else { target.weight };
+            // A destination without weight is left out of the configuration, so it may name what does not exist.
+            if weight > 0 {
+                outcome.add(self.send(target, &service.namespace), ratio(weight, total));
+            }
+        }
+        outcome
+    }
+
+    /// To a host without any route.
+    fn plain(&self, host: &str, principal: Option<&str>) -> Outcome {
+        let is_host = |service: &Service| service.host == host;
+        let known = self
+            .traffic
+            .services
+            .iter()
+            .find(|versions| versions.any(is_host));
+        if known.is_some_and(|versions| !self.state.see(versions).is_some_and(is_host)) {
+            return Outcome::failure(no_route(self.request));
+        }
+        let target = Target {
+            host: host.to_owned(),
+            subset: None,
+            port: None,
+            weight: 1,
+        };
+        let namespace = principal.and_then(|_| self.request.caller.namespace());
+        self.reach(&target, &[], namespace.unwrap_or_default())
+    }
+
+    /// To a destination of a route; `namespace` completes a short host.
+    fn send(&self, target: &Target, namespace: &str) -> Outcome {
+        let Some(subset) = &target.subset else {
+            return self.reach(target, &[], namespace);
+        };
+        let host = destinations::full_name(&target.host, namespace);
+        match self.subset(&host, subset, namespace) {
+            Some(labels) => self.reach(target, &labels, namespace),
+            None => {
+                let text = format!("503 NC: the subset `{subset}` of {host} is in no DestinationRule");
+                Outcome::failure(Failure {
+                    kind: FailureKind::NoDestination,
+                    text,
+                    object: None,
+                })
+            }
+        }
+    }
+
+    /// A subset's labels. Source: Istio, lookup in the client's namespace, then the Service's, then the root
+    /// namespace; rules for one host in one namespace are merged, and of one name the first counts.
+    fn subset(&self, host: &str, subset: &str, route_namespace: &str) -> Option<Vec<(String, String)>> {
+        let service_namespace = destinations::namespace_of(host).unwrap_or(route_namespace);
+        let client = self.request.caller.namespace().unwrap_or(service_namespace);
+        let rules = || {
+            let concerned = self
+                .traffic
+                .destination_rules
+                .iter()
+                .filter(|versions| versions.any(|rule| rule.host == host));
+            concerned
+                .filter_map(|versions| self.state.see(versions))
+                .filter(|rule| rule.host == host)
+        };
+        let mut rules: Vec<&DestinationRule> = rules().collect();
+        rules.sort_by(|one, other| one.object.name.cmp(&other.object.name));
+        let namespaces = [client, service_namespace, ROOT_NAMESPACE];
+        let namespace = namespaces
+            .into_iter()
+            .find(|namespace| rules.iter().any(|rule| rule.namespace == *namespace))?;
+        let visible = rules.into_iter().filter(|rule| rule.namespace == namespace);
+        visible
+            .flat_map(|rule| &rule.subsets)
+            .find(|known| known.name == subset)
+            .map(|known| known.labels.clone())
+    }
+
+    /// To the pods behind a Service that carry some labels.
+    fn reach(&self, target: &Target, labels: &[(String, String)], namespace: &str) -> Outcome {
+        let host = destinations::full_name(&target.host, namespace);
+        let is_host = |service: &Service| service.host == host;
+        let Some(versions) = self
+            .traffic
+            .services
+            .iter()
+            .find(|versions| versions.any(is_host))
+        else {
+            return outside(&host);
+        };
+        let Some(service) = self.state.see(versions).filter(|service| is_host(service)) else {
+            let text = format!("503 NC: there is no Service {host}");
+            return Outcome::failure(Failure {
+                kind: FailureKind::NoDestination,
+                text,
+                object: None,
+            });
+        };
+        let port = target.port.unwrap_or(match service.ports.as_slice() {
+            [only] if self.request.host != host => only.number,
+            _ => self.request.port,
+        });
+        let Some(port) = service.ports.iter().find(|known| known.number == port) else {
+            let text = format!("503 NC: {} has no port {port}", service.object);
+            return Outcome::failure(failure(FailureKind::NoDestination, text, &service.object));
+        };
+        let Some(selector) = &service.selector else {
+            return outside(&host);
+        };
+        let subset = labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let wanted: Vec<(&str, &str)> = selector
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .chain(subset)
+            .collect();
+        let groups = self.pods(&service.namespace, &wanted);
+        let ready: Vec<&(PodGroup, u64)> = groups.iter().filter(|(pods, _)| port.is_on(pods)).collect();
+        let total: u64 = ready.iter().map(|(_, count)| count).sum();
+        if total == 0 {
+            let text = match target.subset.as_deref() {
+                Some(subset) => format!(
+                    "503 UH: the subset `{subset}` of {host} has no ready pod behind {}",
+                    service.object
+                ),
+                None => format!("503 UH: {} selects no ready pod", service.object),
+            };
+            return Outcome::failure(failure(FailureKind::NoPods, text, &service.object));
+        }
+        let mut outcome = Outcome::default();
+        for (pods, halves) in &ready {
+            outcome.add(self.enter(pods, port.target(pods)), ratio(*halves, total));
+        }
+        for (workload, count) in &mut outcome.pods {
+            let of_workload = ready.iter().filter(|(pods, _)| pods.workload == *workload);
+            *count = of_workload.map(|(_, halves)| halves).sum::<u64>().div_ceil(2);
+        }
+        outcome
+    }
+
+    /// The ready pods with these labels, in counts of halves: during a rollout a part of them is old.
+    fn pods(&self, namespace: &str, wanted: &[(&str, &str)]) -> Vec<(PodGroup, u64)> {
+        let selected = |pods: &Option<PodGroup>| {
+            pods.as_ref().is_some_and(|pods| {
+                pods.namespace == namespace
+                    && wanted.iter().all(|(key, value)| {
+                        pods.labels.get(*key).and_then(|found| found.as_str()) == Some(value)
+                    })
+            })
+        };
+        let mut groups = Vec::new();
+        for versions in self
+            .traffic
+            .workloads
+            .iter()
+            .filter(|versions| versions.any(selected))
+        {
+            let (before, after, pods) = self.state.rollout(versions);
+            let (old, new) = match pods {
+                Pods::Old => (2, 0),
+                Pods::Both => (1, 1),
+                Pods::New => (0, 2),
+                Pods::None => (0, 0),
+            };
+            for (group, halves) in [(before, old), (after, new)] {
+                let Some(group) = group.filter(|group| selected(group)).and_then(Option::as_ref) else {
+                    continue;
+                };
+                let replicas = self.floor(group);
+                if halves > 0 && replicas > 0 {
+                    groups.push((group.clone(), replicas * halves));
+                }
+            }
+        }
+        groups
+    }
+
+    /// The fewest pods: an autoscaler's minimum, else the replicas asked for.
+    fn floor(&self, group: &PodGroup) -> u64 {
+        let is_for = |scaler: &HorizontalPodAutoscaler| scaler.is_for(group);
+        let scalers = self
+            .traffic
+            .autoscalers
+            .iter()
+            .filter(|versions| versions.any(is_for));
+        let seen = scalers
+            .filter_map(|versions| self.state.see(versions))
+            .find(|scaler| is_for(scaler));
+        seen.map_or(group.replicas, |scaler| scaler.least)
+    }
+
+    /// Into pods, if they let the caller in.
+    fn enter(&self, pods: &PodGroup, port: Option<u16>) -> Outcome {
+        if let Some(refused) = policies::refusal(self, pods, port) {
+            return Outcome::failure(refused);
+        }
+        let mut outcome = Outcome::default();
+        outcome.served.insert(pods.workload.clone(), 1.0);
+        outcome.pods.insert(pods.workload.clone(), 0);
+        outcome
+    }
+}
+
+/// A host that no manifest here describes: what it does is the same at both ends.
+fn outside(host: &str) -> Outcome {
+    let mut outcome = Outcome::default();
+    outcome.served.insert(host.to_owned(), 1.0);
+    outcome.pods.insert(host.to_owned(), u64::MAX);
+    outcome
+}
+
+fn no_route(request: &Request) -> Failure {
+    let text = format!("404 NR: no route takes {}{}", request.host, request.path);
+    Failure {
+        kind: FailureKind::NoRoute,
+        text,
+        object: None,
+    }
+}
+
+fn failure(kind: FailureKind, text: String, object: &ObjectRef) -> Failure {
+    Failure {
+        kind,
+        text,
+        object: Some(object.clone()),
+    }
+}
+
+fn ratio(part: u64, total: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "weights and numbers of pods are small")]
+    let ratio = part as f64 / total as f64;
+    ratio
+}

@@ -1,0 +1,110 @@
+//! The lives of the fixtures: every resting point as rendered manifests, by the name of the phase.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tidegate_core::checkout::Checkout;
+use tidegate_core::layout::gap;
+use tidegate_core::manifest::ManifestSet;
+use tidegate_core::repo::{MemoryRepo, RepoPath};
+use tidegate_core::schema::config::Config;
+use tidegate_core::start::{StartRequest, start};
+use tidegate_core::transition::{NextRequest, Purpose, next};
+
+/// A resting point: its name and the manifests of each environment.
+pub(crate) struct Point {
+    pub(crate) name: String,
+    pub(crate) environments: BTreeMap<String, ManifestSet>,
+}
+
+/// Every fixture of Istio whose whole life is known: folder, application, workload.
+pub(crate) const FIXTURES: &[(&str, &str, &str)] = &[
+    ("istio/my-service", "", "web"),
+    ("istio/orders", "", "web"),
+    ("istio/monorepo", "services/catalog", "web"),
+    ("istio/monorepo", "services/catalog", "api"),
+    ("istio/monorepo", "services/search", "web"),
+];
+
+/// The resting points of a release, from before `init` to a tidy repository.
+pub(crate) fn life(fixture: &str, at: &str, workload: &str) -> Vec<Point> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures")
+        .join(fixture)
+        .join("repo");
+    let mut repo = directory(&folder);
+    let config = Config::load(&repo, &RepoPath::root()).unwrap_or_else(|failure| panic!("{failure:?}"));
+    let at = RepoPath::new(at).expect("a path");
+    let mut points = vec![point(&repo, &at, &config, "idle")];
+    let request = StartRequest {
+        workload: Some(workload.to_owned()),
+        steps: Some(vec![10, 50, 100]),
+        ..StartRequest::default()
+    };
+    let change = {
+        let checkout = Checkout::load(&repo, &at, &config).unwrap_or_else(|failure| panic!("{failure:?}"));
+        start(&checkout, &request)
+            .unwrap_or_else(|failure| panic!("{failure:?}"))
+            .transition
+            .expect("a release file")
+            .change
+    };
+    change
+        .iter()
+        .for_each(|change| repo.set(change.path.clone(), change.after.clone()));
+    loop {
+        let transition = {
+            let checkout =
+                Checkout::load(&repo, &at, &config).unwrap_or_else(|failure| panic!("{failure:?}"));
+            let mut releases = checkout.application.releases.iter();
+            let Some(release) = releases.find(|release| release.workload == workload) else {
+                break;
+            };
+            next(&checkout, release, &NextRequest::default()).unwrap_or_else(|failure| panic!("{failure:?}"))
+        };
+        let Some(transition) = transition else { break };
+        transition
+            .change
+            .iter()
+            .for_each(|change| repo.set(change.path.clone(), change.after.clone()));
+        let Purpose::Enter(phase) = transition.purpose else {
+            panic!("{transition:?}")
+        };
+        points.push(point(&repo, &at, &config, phase.as_str()));
+    }
+    points
+}
+
+fn point(repo: &MemoryRepo, at: &RepoPath, config: &Config, name: &str) -> Point {
+    let application = gap::load(repo, at, config).unwrap_or_else(|failure| panic!("{failure:?}"));
+    let environments = application.environments.into_iter();
+    Point {
+        name: name.to_owned(),
+        environments: environments
+            .map(|(name, environment)| (name, environment.rendered))
+            .collect(),
+    }
+}
+
+fn directory(folder: &Path) -> MemoryRepo {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path
+                .strip_prefix(folder)
+                .expect("below")
+                .to_string_lossy()
+                .replace('\\', "/");
+            match path.is_dir() {
+                true => folders.push(path),
+                false => drop(files.insert(
+                    RepoPath::new(&name).expect("a path"),
+                    std::fs::read_to_string(&path).expect("text"),
+                )),
+            }
+        }
+    }
+    MemoryRepo::new(files)
+}
