@@ -49,12 +49,16 @@ codes! {
     AmbiguousRelease = "ambiguous-release",
     /// The files can be read as two different phases.
     AmbiguousPhase = "ambiguous-phase",
+    /// Requests fail before the change already.
+    BrokenBefore = "broken-before",
     /// A canary cannot start on this workload.
     CanaryImpossible = "canary-impossible",
     /// What belongs to a workload's pods cannot be carried over to its copy.
     CannotCopy = "cannot-copy",
     /// A file cannot be edited without changing something else.
     CannotEdit = "cannot-edit",
+    /// A change makes pods turn callers away that they admitted.
+    Denied = "denied",
     /// Two objects have the same kind and name.
     DuplicateObject = "duplicate-object",
     /// The files differ from what the phase asks for.
@@ -63,6 +67,8 @@ codes! {
     EnvironmentsDisagree = "environments-disagree",
     /// A per-environment gap.yaml exists.
     EnvironmentSpec = "environment-spec",
+    /// A change sends requests to a version that should not get them.
+    Exposed = "exposed",
     /// A file's ending is unusual.
     FileExtension = "file-extension",
     /// A value has the right type and a wrong content.
@@ -73,12 +79,16 @@ codes! {
     InvalidYaml = "invalid-yaml",
     /// A command does not apply in the present phase.
     NotInThisPhase = "not-in-this-phase",
+    /// A change may matter to requests in a way that is not known.
+    NotJudged = "not-judged",
     /// There is no application here.
     NoApplication = "no-application",
     /// There is no release here.
     NoRelease = "no-release",
     /// A Service other than the workload's own selects the copy's pods.
     AccidentalSelection = "accidental-selection",
+    /// A change gives a version more requests than it has pods for.
+    Overloaded = "overloaded",
     /// A patch cannot be applied.
     PatchFailed = "patch-failed",
     /// A patch's target does not exist.
@@ -87,6 +97,8 @@ codes! {
     TemplateFailed = "template-failed",
     /// A file or a change would leave the repository.
     OutsideRepository = "outside-repository",
+    /// A change has more states than can be visited.
+    SearchCut = "search-cut",
     /// Files of the last transition are not committed.
     Uncommitted = "uncommitted",
     /// The same patch is undone by a later one.
@@ -95,12 +107,16 @@ codes! {
     UnknownName = "unknown-name",
     /// A key is not known and passed over.
     UnknownKey = "unknown-key",
+    /// A change lets requests fail while it rolls out.
+    Unreachable = "unreachable",
     /// A file cannot be read as text.
     Unreadable = "unreadable",
     /// A route cannot carry the split.
     UnsupportedRoute = "unsupported-route",
     /// What the release asks for is not supported here.
     Unsupported = "unsupported",
+    /// Requests that were served are not meant to be any more.
+    Withdrawn = "withdrawn",
     /// A value has the wrong type.
     WrongType = "wrong-type",
 }

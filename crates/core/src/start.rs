@@ -89,6 +89,7 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
         after: routes,
         change,
         notices,
+        proofs: indexmap::IndexMap::new(),
     };
     Ok(Start {
         transition: Some(transition),

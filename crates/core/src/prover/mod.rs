@@ -13,6 +13,7 @@
 //! the search branches where one is read. What is not read cannot matter, so each visited leaf stands for all states
 //! that agree on what was read. The search knows no mesh; a provider gives the semantics.
 
+mod diagnostics;
 mod invariants;
 mod order;
 mod pods;
@@ -25,6 +26,7 @@ use std::collections::BTreeSet;
 use crate::manifest::ManifestSet;
 use crate::provider::ProviderId;
 
+pub use diagnostics::Subject;
 pub use invariants::{CounterExample, Invariant, Withdrawn};
 pub use order::Order;
 pub(crate) use pods::{PodGroup, Pods, WORKLOADS};

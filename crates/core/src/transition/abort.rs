@@ -2,7 +2,7 @@
 
 use super::refusals::{check_supported, disagree, refuse_broken, refuse_undone, unclear};
 use super::weights::set_weights;
-use super::{Purpose, Transition, enter};
+use super::{Purpose, Transition, enter, proven};
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure};
@@ -101,7 +101,8 @@ fn restore_image(
     }
     let changes = gap::set_tag(application, image, tag)?;
     let change = ChangeSet::new(changes);
-    checkout.after(&change)?;
+    let after = checkout.after(&change)?;
+    let proofs = proven(release, application, &after, &change)?;
     let message = "the next build of the new code writes its tag again: revert the code first";
     let notice = Diagnostic::warning(Code::Drift, message).at(image.origin.clone());
     let routes = standing.routes();
@@ -112,5 +113,6 @@ fn restore_image(
         after: routes,
         change,
         notices: vec![notice],
+        proofs,
     }))
 }

@@ -1,7 +1,7 @@
 //! Another image for the stable copy while a canary runs.
 
 use super::refusals::check_supported;
-use super::{Purpose, Transition};
+use super::{Purpose, Transition, proven};
 use crate::change::{ChangeSet, FileChange};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure};
@@ -32,7 +32,8 @@ pub fn hotfix(checkout: &Checkout<'_>, release: &Release, tag: &str) -> Result<O
     if change.is_empty() {
         return Ok(None);
     }
-    checkout.after(&change)?;
+    let after = checkout.after(&change)?;
+    let proofs = proven(release, application, &after, &change)?;
     let routes = Standing::of(application, release).routes();
     Ok(Some(Transition {
         workload: release.workload.clone(),
@@ -41,5 +42,6 @@ pub fn hotfix(checkout: &Checkout<'_>, release: &Release, tag: &str) -> Result<O
         after: routes,
         change,
         notices: Vec::new(),
+        proofs,
     }))
 }

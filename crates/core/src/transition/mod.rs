@@ -9,8 +9,9 @@ use crate::change::{ChangeSet, FileChange};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Diagnostic, Failure};
 use crate::layout::gap;
-use crate::model::{Release, Routes, Shape};
+use crate::model::{Application, Release, Routes, Shape};
 use crate::phase::Phase;
+use crate::prover::{Proof, Question, Subject, prove};
 use crate::provider::Observed;
 use crate::standing::Standing;
 
@@ -57,6 +58,8 @@ pub struct Transition {
     pub change: ChangeSet,
     /// Warnings and notes to show with it.
     pub notices: Vec<Diagnostic>,
+    /// Why it is safe in every environment.
+    pub proofs: IndexMap<String, Proof>,
 }
 
 fn enter(
@@ -71,7 +74,7 @@ fn enter(
         _ => None,
     };
     let shape = phase.shape(after.clone());
-    let change = make(checkout, release, &shape, removed.into_iter().collect())?;
+    let (change, proofs) = make(checkout, release, &shape, removed.into_iter().collect())?;
     let mut notices = standing.drift(&checkout.application, release);
     if phase == Phase::Split {
         notices.extend(gap::accidental_services(&checkout.application, release));
@@ -84,6 +87,7 @@ fn enter(
         after,
         change,
         notices,
+        proofs,
     })
 }
 
@@ -93,7 +97,7 @@ fn make(
     release: &Release,
     shape: &Shape,
     more: Vec<FileChange>,
-) -> Result<ChangeSet, Failure> {
+) -> Result<(ChangeSet, IndexMap<String, Proof>), Failure> {
     let application = &checkout.application;
     let intents = release.provider.provider().emit(application, release, shape)?;
     let mut changes = gap::place(application, release, &intents)?;
@@ -118,5 +122,45 @@ fn make(
         }
         refuse_broken(&standing)?;
     }
-    Ok(change)
+    let proofs = proven(release, application, &after, &change)?;
+    Ok((change, proofs))
+}
+
+/// Shows that a change is safe in every environment.
+///
+/// Errors: a state in which it is not.
+fn proven(
+    release: &Release,
+    before: &Application,
+    after: &Application,
+    change: &ChangeSet,
+) -> Result<IndexMap<String, Proof>, Failure> {
+    let mut proofs = IndexMap::new();
+    let mut problems = Vec::new();
+    for (name, environment) in &after.environments {
+        let Some(earlier) = before.environments.get(name) else {
+            continue;
+        };
+        let question = Question::default();
+        let proof = prove(
+            release.provider,
+            &earlier.rendered,
+            &environment.rendered,
+            question,
+        );
+        if !proof.is_safe() {
+            let subject = Subject {
+                before: earlier,
+                after: environment,
+                is_changed: &|file| change.iter().any(|change| change.path == *file),
+            };
+            problems.extend(proof.diagnostics(&subject, None, question.order));
+        }
+        proofs.insert(name.clone(), proof);
+    }
+    if problems.is_empty() {
+        Ok(proofs)
+    } else {
+        Err(problems.into())
+    }
 }

@@ -68,7 +68,7 @@ pub(super) fn set_weights(
     standing: &Standing,
     after: IndexMap<String, Routes>,
 ) -> Result<Transition, Failure> {
-    let change = make(checkout, release, &Phase::Ramp.shape(after.clone()), Vec::new())?;
+    let (change, proofs) = make(checkout, release, &Phase::Ramp.shape(after.clone()), Vec::new())?;
     Ok(Transition {
         workload: release.workload.clone(),
         purpose: Purpose::Weights,
@@ -76,6 +76,7 @@ pub(super) fn set_weights(
         after,
         change,
         notices: Vec::new(),
+        proofs,
     })
 }
 

@@ -1,0 +1,210 @@
+//! A verdict in words: what is applied, which requests fail, what to do instead.
+
+use super::invariants::percent;
+use super::{Applied, ChangeKind, CounterExample, Invariant, Order, Proof, Repair};
+use crate::diagnostic::{Code, Diagnostic, Location};
+use crate::manifest::ObjectRef;
+use crate::model::Environment;
+use crate::repo::RepoPath;
+
+/// One environment's change, for the places of its objects.
+pub struct Subject<'a> {
+    /// Before the change.
+    pub before: &'a Environment,
+    /// After it.
+    pub after: &'a Environment,
+    /// Whether the change touches a file: of several that an object is made from, the one that changes is shown.
+    pub is_changed: &'a dyn Fn(&RepoPath) -> bool,
+}
+
+impl Proof {
+    /// Everything that was found, errors first.
+    pub fn diagnostics(
+        &self,
+        subject: &Subject<'_>,
+        repair: Option<&Repair>,
+        order: Order,
+    ) -> Vec<Diagnostic> {
+        let name = &subject.after.name;
+        let mut found: Vec<Diagnostic> = self
+            .counter_examples
+            .iter()
+            .map(|example| unsafe_state(example, subject, repair))
+            .collect();
+        if self.is_cut {
+            let message = format!("{name}: too many states to visit, so this change is not shown to be safe");
+            found
+                .push(Diagnostic::error(Code::SearchCut, message).hint("make it in several smaller commits"));
+        }
+        found.extend(self.broken_before.iter().map(|broken| {
+            let message = format!(
+                "{name}: requests to {} fail before this change: {}",
+                broken.request, broken.failure.text
+            );
+            let diagnostic = Diagnostic::warning(Code::BrokenBefore, message);
+            place_at(diagnostic, subject, broken.failure.object.as_ref())
+                .hint("the change is judged relative to that: it does not make it worse")
+        }));
+        found.extend(self.withdrawn.iter().map(|withdrawn| {
+            let message = format!(
+                "{name}: requests to {} are not served any more: {}",
+                withdrawn.request, withdrawn.failure.text
+            );
+            let changed = self.changes.first().map(|change| &change.object);
+            let diagnostic = Diagnostic::warning(Code::Withdrawn, message);
+            place_at(diagnostic, subject, withdrawn.failure.object.as_ref().or(changed))
+                .hint("fine if this is meant")
+        }));
+        found.extend(self.unjudged.iter().map(|unjudged| {
+            let message = format!(
+                "{name}: {} {}, so its effect on requests is not judged",
+                unjudged.object, unjudged.reason
+            );
+            let diagnostic = Diagnostic::warning(Code::NotJudged, message);
+            place_at(diagnostic, subject, Some(&unjudged.object))
+                .hint("look at it yourself, or change it in a commit of its own")
+        }));
+        if order == Order::ArgoCd {
+            found
+                .iter_mut()
+                .filter(|diagnostic| diagnostic.hints.is_empty())
+                .for_each(|diagnostic| {
+                    diagnostic
+                        .hints
+                        .push("this counts on the order of one sync of Argo CD".to_owned());
+                });
+        }
+        found
+    }
+}
+
+fn unsafe_state(example: &CounterExample, subject: &Subject<'_>, repair: Option<&Repair>) -> Diagnostic {
+    let (code, verb) = match example.invariant {
+        Invariant::Reachable => (Code::Unreachable, "fail"),
+        Invariant::Allowed => (Code::Denied, "fail"),
+        Invariant::Exposure => (Code::Exposed, "go where they should not"),
+        Invariant::Capacity => (Code::Overloaded, "meet too few pods"),
+    };
+    let when = if example.is_end {
+        "with this change"
+    } else {
+        "while this rolls out"
+    };
+    let share = percent(example.share);
+    let request = example
+        .requests
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let more = match example.requests.len() {
+        0 | 1 => String::new(),
+        count => format!(" and {} more kinds", count - 1),
+    };
+    let message = format!(
+        "{}: {when}, {share} of the requests to {request}{more} {verb}: {}",
+        subject.after.name, example.what
+    );
+    let mut diagnostic = Diagnostic::error(code, message);
+    for applied in &example.applied {
+        let Some(at) = place(subject, &applied.object) else {
+            continue;
+        };
+        diagnostic = match diagnostic.location {
+            None => diagnostic.at(at),
+            Some(_) => diagnostic.related(at, "applied too"),
+        };
+    }
+    for object in &example.not_applied {
+        let Some(at) = place(subject, object) else {
+            continue;
+        };
+        diagnostic = match diagnostic.location {
+            None => diagnostic.at(at),
+            Some(_) => diagnostic.related(at, "not applied yet"),
+        };
+    }
+    let mut state = format!("applied: {}", list(example.applied.iter().map(applied)));
+    if !example.not_applied.is_empty() {
+        state.push_str(&format!(
+            "; not applied yet: {}",
+            list(example.not_applied.iter().map(ToString::to_string))
+        ));
+    }
+    diagnostic = diagnostic.hint(state);
+    match repair {
+        Some(repair) if !example.is_end => diagnostic.hint(in_commits(repair)),
+        _ => diagnostic,
+    }
+}
+
+fn applied(applied: &Applied) -> String {
+    match applied.pods {
+        Some(pods) => format!("{}, {pods}", applied.object),
+        None => applied.object.to_string(),
+    }
+}
+
+/// `in 2 commits, each rolled out before the next: Service/web; VirtualService/web`.
+fn in_commits(repair: &Repair) -> String {
+    let commits = repair
+        .commits
+        .iter()
+        .map(|objects| list(objects.iter().map(ToString::to_string)));
+    let commits: Vec<String> = commits
+        .enumerate()
+        .map(|(index, objects)| format!("{}. {objects}", index + 1))
+        .collect();
+    format!(
+        "make it {} commits, each rolled out before the next: {}",
+        commits.len(),
+        commits.join("; ")
+    )
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    match items.is_empty() {
+        true => "nothing".to_owned(),
+        false => items.join(", "),
+    }
+}
+
+fn place_at(diagnostic: Diagnostic, subject: &Subject<'_>, object: Option<&ObjectRef>) -> Diagnostic {
+    match object.and_then(|object| place(subject, object)) {
+        Some(at) => diagnostic.at(at),
+        None => diagnostic,
+    }
+}
+
+/// Where an object is written: the last patch of it that the change touches, else its base.
+fn place(subject: &Subject<'_>, object: &ObjectRef) -> Option<Location> {
+    let sides = [subject.after, subject.before];
+    let is_patch_of = |target: &ObjectRef| {
+        target.kind == object.kind && target.name == object.name && target.group() == object.group()
+    };
+    let patches = sides
+        .iter()
+        .flat_map(|side| side.patches.iter().rev())
+        .filter(|patch| is_patch_of(&patch.target));
+    let bases = sides
+        .iter()
+        .flat_map(|side| &side.base)
+        .filter(|base| is_patch_of(&base.object));
+    let places: Vec<&Location> = patches
+        .map(|patch| &patch.origin)
+        .chain(bases.map(|base| &base.origin))
+        .collect();
+    let changed = places.iter().find(|place| (subject.is_changed)(&place.file));
+    changed.or(places.first()).map(|place| (*place).clone())
+}
+
+impl ChangeKind {
+    /// For machine formats.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+        }
+    }
+}
