@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tidegate_core::prover::Order;
 
 /// Canary releases as reviewable Git diffs
 ///
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     Abort(AbortArgs),
     /// Move the image that the stable copy is pinned to
     Hotfix(HotfixArgs),
+    /// Say whether the files are sound and their change is safe while it rolls out
+    Check(CheckArgs),
     /// Print the manifests of one environment
     Render(RenderArgs),
     /// Print a completion script for a shell
@@ -157,6 +160,47 @@ pub(crate) enum StatusFormat {
     Text,
     /// A versioned schema, for programs
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Compare with this revision: a branch to merge into, or what an environment runs (default: HEAD)
+    #[arg(long, value_name = "REV")]
+    pub(crate) base: Option<String>,
+    /// Judge what is about to be committed: the index instead of the files
+    #[arg(long)]
+    pub(crate) staged: bool,
+    /// Only this environment
+    #[arg(long, value_name = "ENV")]
+    pub(crate) env: Option<String>,
+    /// The order in which changed objects are applied
+    #[arg(long, value_enum, default_value_t = OrderChoice::Any)]
+    order: OrderChoice,
+    /// Exit 1 on warnings too
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// First write the files of releases again where they differ from what their phase says
+    #[arg(long)]
+    pub(crate) fix: bool,
+}
+
+impl CheckArgs {
+    /// What is known about the order of apply.
+    pub(crate) fn order(&self) -> Order {
+        match self.order {
+            OrderChoice::Any => Order::Any,
+            OrderChoice::Argocd => Order::ArgoCd,
+        }
+    }
+}
+
+/// An order of apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OrderChoice {
+    /// Any: every subset may be live
+    Any,
+    /// What one sync of Argo CD guarantees
+    Argocd,
 }
 
 #[derive(Debug, Args)]
@@ -276,7 +320,12 @@ impl Command {
             Self::Rollback(args) => Some(&args.write),
             Self::Abort(args) => Some(&args.write),
             Self::Hotfix(args) => Some(&args.write),
-            Self::Status(_) | Self::Plan(_) | Self::Render(_) | Self::Completions(_) | Self::Man => None,
+            Self::Status(_)
+            | Self::Plan(_)
+            | Self::Check(_)
+            | Self::Render(_)
+            | Self::Completions(_)
+            | Self::Man => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! watchers or prompts, and not for longer than a limit. No other program is started.
 
 mod process;
+mod snapshot;
 mod status;
 
 use std::ffi::OsStr;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use tidegate_core::repo::RepoPath;
 
 use process::{Finished, find_program, run_within};
+pub(crate) use snapshot::Snapshot;
 use status::{Mark, parse_status};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -211,11 +213,27 @@ impl Git {
         arguments: impl IntoIterator<Item = &'a OsStr>,
         limit: Duration,
     ) -> Result<Vec<u8>, GitError> {
+        self.run_with(action, arguments, Vec::new(), limit)
+    }
+
+    fn run_with<'a>(
+        &self,
+        action: &str,
+        arguments: impl IntoIterator<Item = &'a OsStr>,
+        input: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, GitError> {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("GIT_") && !IDENTITY.iter().any(|kept| name == *kept) {
                 command.env_remove(name);
             }
+        }
+        // The index that is being committed: git names it to its hooks, from the folder it starts them in.
+        let reads_index = matches!(action, "diff" | "ls-files");
+        let index = std::env::var_os("GIT_INDEX_FILE").filter(|_| reads_index);
+        if let Some(index) = index.and_then(|index| std::path::absolute(index).ok()) {
+            command.env("GIT_INDEX_FILE", index);
         }
         command.envs([
             ("LC_ALL", "C"),
@@ -239,7 +257,7 @@ impl Git {
             program: self.program.display().to_string(),
             source,
         };
-        let finished = run_within(command, limit).map_err(failed)?;
+        let finished = run_within(command, input, limit).map_err(failed)?;
         let Some(Finished {
             status,
             stdout,

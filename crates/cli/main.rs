@@ -67,6 +67,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Rollback(args) => commands::rollback::run(&workspace, args),
         Command::Abort(args) => commands::abort::run(&workspace, args),
         Command::Hotfix(args) => commands::hotfix::run(&workspace, args),
+        Command::Check(args) => commands::check::run(&workspace, args),
         Command::Render(args) => commands::render::run(&workspace, args),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man => commands::man::run(),

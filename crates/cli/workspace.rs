@@ -123,6 +123,12 @@ impl Workspace {
         Err(several.hint(hint).into())
     }
 
+    /// Whether an application is the one the user is in, or below where the user is.
+    pub(crate) fn is_in_scope(&self, folder: &RepoPath) -> bool {
+        let (here, folder) = (Path::new(self.here.as_str()), Path::new(folder.as_str()));
+        folder.starts_with(here) || here.starts_with(folder)
+    }
+
     /// Reads an application.
     pub(crate) fn load(&self, folder: &RepoPath) -> Result<Checkout<'_>, Stop> {
         Ok(Checkout::load(&self.repo, folder, self.config()?)?)

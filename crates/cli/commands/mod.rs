@@ -16,6 +16,7 @@ use crate::report;
 use crate::workspace::Workspace;
 
 pub(crate) mod abort;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod hotfix;
 pub(crate) mod init;

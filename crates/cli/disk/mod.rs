@@ -24,6 +24,6 @@ pub(crate) mod scratch;
 mod writing;
 
 pub(crate) use discover::{discover, find_root};
-pub(crate) use reading::DiskRepo;
+pub(crate) use reading::{DiskRepo, FILE_LIMIT, decode};
 pub(crate) use recovery::{pending, recover};
 pub(crate) use writing::{WriteError, write};

@@ -15,7 +15,7 @@ use super::folder::{Folder, Kind, entry_of};
 use super::links::{Found, find, open};
 
 /// The largest file read.
-pub(super) const FILE_LIMIT: u64 = 8 << 20;
+pub(crate) const FILE_LIMIT: u64 = 8 << 20;
 const RUN_LIMIT: u64 = 256 << 20;
 const RUN_FILES: usize = 10_000;
 
@@ -135,7 +135,10 @@ impl Repo for DiskRepo {
     }
 }
 
-fn decode(path: &RepoPath, content: Vec<u8>) -> Result<String, ReadError> {
+/// Text from bytes.
+///
+/// Errors: no UTF-8, with the place of the first wrong byte.
+pub(crate) fn decode(path: &RepoPath, content: Vec<u8>) -> Result<String, ReadError> {
     let looks_like = match content.as_slice() {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),

@@ -1,7 +1,7 @@
 //! Running one program, found by its absolute path, for a limited time.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -26,14 +26,26 @@ pub(super) fn find_program() -> Option<PathBuf> {
         .find(|program| is_executable(program))
 }
 
-/// Runs a program with nothing to read; `None` if it did not end in time and was ended.
-pub(super) fn run_within(mut command: Command, limit: Duration) -> io::Result<Option<Finished>> {
+/// Runs a program with some input; `None` if it did not end in time and was ended.
+pub(super) fn run_within(
+    mut command: Command,
+    input: Vec<u8>,
+    limit: Duration,
+) -> io::Result<Option<Finished>> {
     command
-        .stdin(Stdio::null())
+        .stdin(if input.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let begin = Instant::now();
     let mut child = command.spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that ends early does not read everything; what it printed tells why.
+        std::thread::spawn(move || drop(stdin.write_all(&input)));
+    }
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
     let Some(status) = wait(&mut child, begin, limit)? else {
         return Ok(None);
@@ -100,7 +112,7 @@ mod tests {
         for script in ["exec sleep 60", "sleep 60 &"] {
             let begin = Instant::now();
             assert!(
-                run_within(shell(script), Duration::from_millis(200))
+                run_within(shell(script), Vec::new(), Duration::from_millis(200))
                     .unwrap()
                     .is_none(),
                 "{script}"
@@ -113,6 +125,7 @@ mod tests {
     fn all_output_is_read_and_nothing_is_given() {
         let finished = run_within(
             shell("head -c 300000 /dev/zero; cat; echo oops >&2; exit 3"),
+            Vec::new(),
             Duration::from_secs(10),
         );
         let finished = finished.unwrap().unwrap();

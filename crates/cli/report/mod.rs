@@ -4,6 +4,7 @@
 //! comes from the input is made harmless before it reaches a terminal ([`escape`]).
 
 pub(crate) mod bars;
+pub(crate) mod check;
 pub(crate) mod diagnostic;
 pub(crate) mod diff;
 pub(crate) mod plan;

@@ -6,7 +6,7 @@ use tidegate_core::model::Routes;
 use tidegate_core::plan::Step;
 
 use super::escape;
-use super::transition::{about, name, shares, traffic};
+use super::transition::{about, name, proof, shares, traffic};
 
 /// The plan for a person at a terminal.
 pub(crate) fn text(application: &str, workload: &str, steps: &[Step]) -> String {
@@ -34,6 +34,7 @@ pub(crate) fn text(application: &str, workload: &str, steps: &[Step]) -> String 
                 escape(change.path.as_str())
             ));
         }
+        text.push_str(&format!("   proof\n     {}\n", proof(transition)));
         text.push_str("   before merging\n");
         for precondition in &step.preconditions {
             text.push_str(&format!(
@@ -83,6 +84,7 @@ pub(crate) fn markdown(application: &str, workload: &str, steps: &[Step]) -> Str
                 code(change.path.as_str())
             ));
         }
+        text.push_str(&format!("\nProof: {}.\n", proof(transition)));
         text.push_str("\nBefore merging:\n\n");
         for precondition in &step.preconditions {
             text.push_str(&format!(
@@ -135,6 +137,7 @@ struct Environment<'a> {
     name: &'a str,
     canary_percent_before: Option<u8>,
     canary_percent_after: Option<u8>,
+    states: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -152,7 +155,7 @@ struct Precondition<'a> {
 /// The plan as JSON: schema `tidegate.dev/plan/v1`.
 ///
 /// Shape: `transitions[]` in order, with the canary's share per environment in percent (null where no version is
-/// named), files with `add`, `edit` or `remove`, preconditions with their command, and undo. Fields are added, never
+/// named) and the number of states in which it was shown to be safe, files with `add`, `edit` or `remove`, preconditions with their command, and undo. Fields are added, never
 /// renamed, within v1.
 pub(crate) fn json(application: &str, workload: &str, steps: &[Step]) -> serde_json::Result<String> {
     let transitions = steps.iter().map(entry).collect();
@@ -172,6 +175,10 @@ fn entry(step: &Step) -> Entry<'_> {
         name,
         canary_percent_before: percent(transition.before.get(name)),
         canary_percent_after: percent(Some(after)),
+        states: transition
+            .proofs
+            .get(name)
+            .map(|proof| u64::try_from(proof.states).unwrap_or(u64::MAX)),
     });
     let files = transition.change.iter().map(|change| File {
         path: change.path.as_str(),

@@ -16,6 +16,7 @@ pub(crate) fn name(transition: &Transition) -> String {
         Purpose::Weights => "weights".to_owned(),
         Purpose::RestoreImage => "restore the stable image".to_owned(),
         Purpose::MovePin => "move the stable image".to_owned(),
+        Purpose::Restore => "write the release's files again".to_owned(),
         Purpose::Start => "start".to_owned(),
     }
 }
@@ -27,6 +28,7 @@ pub(crate) fn about(transition: &Transition) -> &'static str {
         Purpose::Weights => "change the shares of the two versions",
         Purpose::RestoreImage => "put the image that ran before the release back on the workload",
         Purpose::MovePin => "pin the stable copy to another image",
+        Purpose::Restore => "write the files of the release again, as its phase says",
         Purpose::Start => "write down the release; nothing that is deployed changes",
     }
 }
@@ -170,4 +172,17 @@ fn capitalise(text: &str) -> String {
         .next()
         .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
         .unwrap_or_default()
+}
+
+/// Why a transition may be merged: `safe in any order, 24 states in staging, 24 in production`.
+pub(crate) fn proof(transition: &Transition) -> String {
+    let states = transition
+        .proofs
+        .iter()
+        .enumerate()
+        .map(|(index, (environment, proof))| {
+            let word = if index == 0 { " states" } else { "" };
+            format!("{}{word} in {}", proof.states, escape(environment))
+        });
+    format!("safe in any order, {}", states.collect::<Vec<_>>().join(", "))
 }

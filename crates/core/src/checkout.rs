@@ -39,6 +39,15 @@ impl<'a> Checkout<'a> {
         })
     }
 
+    /// An application that was read from this repository with this configuration.
+    pub fn from_application(repo: &'a dyn Repo, config: &'a Config, application: Application) -> Self {
+        Self {
+            repo,
+            config,
+            application,
+        }
+    }
+
     /// The application as it is once a change set is written.
     pub(crate) fn after(&self, change: &ChangeSet) -> Result<Application, Failure> {
         let overlay = change.overlay(self.repo);

@@ -12,6 +12,7 @@
 
 pub mod adopt;
 pub mod change;
+pub mod check;
 pub mod checkout;
 pub mod diagnostic;
 pub mod layout;

@@ -83,7 +83,9 @@ pub fn undo(transition: &Transition) -> String {
             "revert the commit; tidegate abort sets the old image back".to_owned()
         }
         Purpose::Enter(_) => "revert the commit; tidegate abort goes all the way back".to_owned(),
-        Purpose::RestoreImage | Purpose::MovePin | Purpose::Start => "revert the commit".to_owned(),
+        Purpose::RestoreImage | Purpose::MovePin | Purpose::Restore | Purpose::Start => {
+            "revert the commit".to_owned()
+        }
     }
 }
 
@@ -122,7 +124,7 @@ pub fn preconditions(
         Purpose::Enter(Phase::Unwire) => found.push(look.routes("names no subset")),
         Purpose::Enter(Phase::Tidy | Phase::Idle) => found.push(look.unwired()),
         Purpose::RestoreImage => found.push(look.routes("gives the stable version all requests")),
-        Purpose::MovePin | Purpose::Start => {}
+        Purpose::MovePin | Purpose::Restore | Purpose::Start => {}
     }
     if transition.after.values().any(is_exposing) {
         found.extend(look.floors());

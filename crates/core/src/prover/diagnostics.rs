@@ -79,31 +79,23 @@ impl Proof {
 }
 
 fn unsafe_state(example: &CounterExample, subject: &Subject<'_>, repair: Option<&Repair>) -> Diagnostic {
-    let (code, verb) = match example.invariant {
-        Invariant::Reachable => (Code::Unreachable, "fail"),
-        Invariant::Allowed => (Code::Denied, "fail"),
-        Invariant::Exposure => (Code::Exposed, "go where they should not"),
-        Invariant::Capacity => (Code::Overloaded, "meet too few pods"),
-    };
     let when = if example.is_end {
         "with this change"
     } else {
         "while this rolls out"
     };
     let share = percent(example.share);
-    let request = example
-        .requests
-        .first()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let more = match example.requests.len() {
-        0 | 1 => String::new(),
-        count => format!(" and {} more kinds", count - 1),
+    let what = match example.invariant {
+        Invariant::Reachable | Invariant::Allowed => format!("{share} of the requests get {}", example.what),
+        Invariant::Exposure | Invariant::Capacity => example.what.clone(),
     };
-    let message = format!(
-        "{}: {when}, {share} of the requests to {request}{more} {verb}: {}",
-        subject.after.name, example.what
-    );
+    let code = match example.invariant {
+        Invariant::Reachable => Code::Unreachable,
+        Invariant::Allowed => Code::Denied,
+        Invariant::Exposure => Code::Exposed,
+        Invariant::Capacity => Code::Overloaded,
+    };
+    let message = format!("{}: {when}, {what}", subject.after.name);
     let mut diagnostic = Diagnostic::error(code, message);
     for applied in &example.applied {
         let Some(at) = place(subject, &applied.object) else {
@@ -129,6 +121,13 @@ fn unsafe_state(example: &CounterExample, subject: &Subject<'_>, repair: Option<
             "; not applied yet: {}",
             list(example.not_applied.iter().map(ToString::to_string))
         ));
+    }
+    if let Some(request) = example.requests.first() {
+        let more = match example.requests.len() {
+            1 => String::new(),
+            count => format!(", and {} more kinds", count - 1),
+        };
+        diagnostic = diagnostic.hint(format!("requests: {request}{more}"));
     }
     diagnostic = diagnostic.hint(state);
     match repair {

@@ -6,8 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::{Basis, CopyIntent, canary_mark, version_labels};
 use super::{CANARY_LABEL, DEFAULT_MARK, Intent, Observed, Provider, ProviderId, VERSION_LABEL};
-use super::{CopyIntent, canary_mark, version_labels};
 use crate::diagnostic::{Code, Diagnostic, Location, Severity};
 use crate::manifest::{Manifest, ObjectRef, first_difference};
 use crate::model::{Application, Environment, Release, Routes, Shape, TargetedPatch, Version, Weight};
@@ -53,9 +53,13 @@ impl Provider for Istio {
                 continue;
             };
             problems.extend(mesh.own_subsets(environment));
-            if let Err(wrong) =
-                mesh.routes_patches(application, environment, Routes::Both(Weight::ZERO), release)
-            {
+            if let Err(wrong) = mesh.routes_patches(
+                application,
+                environment,
+                Routes::Both(Weight::ZERO),
+                release,
+                Basis::AsWritten,
+            ) {
                 problems.extend(wrong);
             }
         }
@@ -121,6 +125,7 @@ impl Provider for Istio {
         application: &Application,
         release: &Release,
         shape: &Shape,
+        basis: Basis,
     ) -> Result<Vec<Intent>, Vec<Diagnostic>> {
         let mut intents = Vec::new();
         let mut routes_patches = Vec::new();
@@ -162,7 +167,7 @@ impl Provider for Istio {
                 .get(&environment.name)
                 .copied()
                 .unwrap_or(Routes::Plain);
-            match mesh.routes_patches(application, environment, routes, release) {
+            match mesh.routes_patches(application, environment, routes, release, basis) {
                 Ok(patches) => routes_patches.extend(patches),
                 Err(wrong) => problems.extend(wrong),
             }
@@ -612,6 +617,7 @@ impl Mesh {
         environment: &Environment,
         wanted: Routes,
         release: &Release,
+        basis: Basis,
     ) -> Result<Vec<Intent>, Vec<Diagnostic>> {
         let mut intents = Vec::new();
         let mut problems = Vec::new();
@@ -631,7 +637,7 @@ impl Mesh {
             };
             let environments = vec![environment.name.clone()];
             let target = base.object.clone();
-            let own = own_http(application, environment, &base.object);
+            let own = own_http(application, environment, &base.object).filter(|_| basis == Basis::AsWritten);
             if wanted == Routes::Plain {
                 problems.extend(own.as_ref().and_then(|own| self.differing(own, http, &at)).map(
                     |mut wrong| {

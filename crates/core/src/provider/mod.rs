@@ -122,6 +122,15 @@ impl Intent {
     }
 }
 
+/// What a release's own objects begin from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// What the release wrote before, with what a person changed in it.
+    AsWritten,
+    /// What is rendered without the release.
+    Afresh,
+}
+
 /// A copy of a workload that keeps one version running beside the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CopyIntent {
@@ -179,7 +188,7 @@ pub trait Provider: Sync {
     /// Errors: some say one and others another.
     fn own_weight(&self, application: &Application, release: &Release) -> Result<Option<u64>, Diagnostic>;
 
-    /// What must exist for a shape.
+    /// What must exist for a shape, on the basis of what a release wrote already or without it.
     ///
     /// Errors: what cannot be expressed, naming it; never an approximation.
     fn emit(
@@ -187,6 +196,7 @@ pub trait Provider: Sync {
         application: &Application,
         release: &Release,
         shape: &Shape,
+        basis: Basis,
     ) -> Result<Vec<Intent>, Vec<Diagnostic>>;
 
     /// What the rendered objects of an environment say.

@@ -12,20 +12,22 @@ use crate::layout::gap;
 use crate::model::{Application, Release, Routes, Shape};
 use crate::phase::Phase;
 use crate::prover::{Proof, Question, Subject, prove};
-use crate::provider::Observed;
+use crate::provider::{Basis, Observed};
 use crate::standing::Standing;
 
 mod abort;
 mod hotfix;
 mod next;
 mod refusals;
+mod restore;
 mod weights;
 
 pub use abort::abort;
 pub use hotfix::hotfix;
 pub use next::{NextRequest, next};
-pub use refusals::disagree;
 use refusals::refuse_broken;
+pub use refusals::{check_environment, disagree, unclear};
+pub use restore::restore;
 pub use weights::{rollback, shift};
 
 /// What a transition is for.
@@ -39,6 +41,8 @@ pub enum Purpose {
     RestoreImage,
     /// Another image for the stable copy.
     MovePin,
+    /// What a release wrote, as its phase says.
+    Restore,
     /// A release file.
     Start,
 }
@@ -99,7 +103,10 @@ fn make(
     more: Vec<FileChange>,
 ) -> Result<(ChangeSet, IndexMap<String, Proof>), Failure> {
     let application = &checkout.application;
-    let intents = release.provider.provider().emit(application, release, shape)?;
+    let intents = release
+        .provider
+        .provider()
+        .emit(application, release, shape, Basis::AsWritten)?;
     let mut changes = gap::place(application, release, &intents)?;
     changes.extend(more);
     let change = ChangeSet::new(changes);

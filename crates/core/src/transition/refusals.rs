@@ -57,7 +57,7 @@ pub(super) fn check_supported(release: &Release) -> Result<(), Diagnostic> {
 }
 
 /// Checks the name of an environment given by a user.
-pub(super) fn check_environment(application: &Application, name: &str) -> Result<(), Diagnostic> {
+pub fn check_environment(application: &Application, name: &str) -> Result<(), Diagnostic> {
     if application.environments.contains_key(name) {
         return Ok(());
     }
@@ -87,7 +87,8 @@ pub fn disagree(standing: &Standing, phases: &IndexMap<String, Phase>) -> Diagno
         .hint("revert the last commit that touched only one of them, or write the missing files of the other")
 }
 
-pub(super) fn unclear(nearest: &[Incomplete]) -> Diagnostic {
+/// Says that the files are in no phase.
+pub fn unclear(nearest: &[Incomplete]) -> Diagnostic {
     let message = "the files are in no phase, nor between two";
     nearest.iter().fold(
         Diagnostic::error(Code::AmbiguousPhase, message),

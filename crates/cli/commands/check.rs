@@ -1,0 +1,287 @@
+//! `tidegate check`: is what lies here sound, and is the change safe while it rolls out?
+
+use std::collections::BTreeSet;
+
+use anyhow::anyhow;
+use tidegate_core::check::{Verdict, judge, lint};
+use tidegate_core::checkout::Checkout;
+use tidegate_core::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
+use tidegate_core::prover::Question;
+use tidegate_core::repo::{Repo, RepoPath};
+use tidegate_core::schema::config::Config;
+use tidegate_core::transition;
+
+use super::write::{Guard, finish};
+use super::{Outcome, Stop};
+use crate::args::{CheckArgs, WriteArgs};
+use crate::disk::DiskRepo;
+use crate::git::{Git, Snapshot};
+use crate::report::{self, check};
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace, args: &CheckArgs) -> Result<Outcome, Stop> {
+    if args.fix {
+        fix(workspace)?;
+    }
+    let change = Change::find(workspace, args)?;
+    let mut worst = Severity::Note;
+    let mut text = String::new();
+    let mut summary = check::Summary::default();
+    for folder in change.folders(workspace, args)? {
+        let checked = check_application(workspace, &change, &folder, args)?;
+        let severities = checked.findings.iter().map(|(_, finding)| finding.severity);
+        worst = severities.max().unwrap_or(Severity::Note).max(worst);
+        let text_of = |path: &RepoPath| checked.text_of(path);
+        let diagnostics: Vec<Diagnostic> = checked
+            .findings
+            .iter()
+            .map(|(_, finding)| finding.clone())
+            .collect();
+        let color = report::Color::of(&std::io::stdout());
+        text.push_str(&report::diagnostic::render(&diagnostics, &text_of, color));
+        summary.add(&folder, &checked.verdict);
+    }
+    report::product(&text)?;
+    report::message(&summary.text(&change.described, args.order()));
+    let is_refused = worst == Severity::Error || (args.strict && worst == Severity::Warning);
+    Ok(if is_refused {
+        Outcome::Refused
+    } else {
+        Outcome::Fine
+    })
+}
+
+/// What is compared with what.
+struct Change<'a> {
+    git: Option<&'a Git>,
+    /// The commit before; `None` where there is nothing to compare with.
+    base: Option<String>,
+    /// Files that differ.
+    paths: BTreeSet<RepoPath>,
+    is_staged: bool,
+    /// Both ends, for a person.
+    described: String,
+}
+
+impl<'a> Change<'a> {
+    fn find(workspace: &'a Workspace, args: &CheckArgs) -> Result<Self, Stop> {
+        let git = workspace.git();
+        let is_staged = args.staged;
+        let Some(git) = git else {
+            if args.base.is_some() || is_staged {
+                return Err(
+                    anyhow!("this is no git repository, so there is no revision to compare with").into(),
+                );
+            }
+            let described = "the files as they are (no git repository: no change to judge)".to_owned();
+            return Ok(Self {
+                git: None,
+                base: None,
+                paths: BTreeSet::new(),
+                is_staged,
+                described,
+            });
+        };
+        let base = match &args.base {
+            Some(revision) => Some(git.commit_of(revision)?.ok_or_else(|| {
+                anyhow!(
+                    "there is no commit `{revision}` here; a shallow clone may lack it: git fetch --unshallow"
+                )
+            })?),
+            None => git.head()?,
+        };
+        let paths = match is_staged {
+            true => git.staged(base.as_deref())?,
+            false => git.changed(base.as_deref())?,
+        };
+        let from = args.base.as_deref().unwrap_or("HEAD");
+        let to = if is_staged {
+            "the index"
+        } else {
+            "the working tree"
+        };
+        let described = match base {
+            Some(_) => format!("{from} → {to}"),
+            None => format!("{to} (there is no commit to compare with)"),
+        };
+        Ok(Self {
+            git: Some(git),
+            base,
+            paths: paths.into_iter().collect(),
+            is_staged,
+            described,
+        })
+    }
+
+    /// The applications to look at: what is staged is about those it touches alone.
+    fn folders(&self, workspace: &Workspace, args: &CheckArgs) -> Result<Vec<RepoPath>, Stop> {
+        let touches_all = self
+            .paths
+            .iter()
+            .any(|path| path.as_str().starts_with(".tidegate/"));
+        let touched: BTreeSet<RepoPath> = self.paths.iter().filter_map(application_of).collect();
+        if args.staged && !touches_all {
+            return Ok(touched
+                .into_iter()
+                .filter(|folder| workspace.is_in_scope(folder))
+                .collect());
+        }
+        let mut folders = match workspace.application_folders() {
+            Ok(folders) => folders,
+            Err(Stop::Refused(_)) if !touched.is_empty() => Vec::new(),
+            Err(stop) => return Err(stop),
+        };
+        // An application that is gone is still part of the change.
+        folders.extend(touched.into_iter().filter(|folder| workspace.is_in_scope(folder)));
+        folders.sort();
+        folders.dedup();
+        Ok(folders)
+    }
+
+    fn touches(&self, folder: &RepoPath) -> bool {
+        let shared = |path: &RepoPath| path.as_str().starts_with(".tidegate/");
+        self.paths
+            .iter()
+            .any(|path| shared(path) || application_of(path).as_ref() == Some(folder))
+    }
+}
+
+/// The application whose `gap` folder a file is in.
+fn application_of(path: &RepoPath) -> Option<RepoPath> {
+    let parts: Vec<&str> = path.as_str().split('/').collect();
+    let place = parts
+        .iter()
+        .position(|part| *part == "gap")
+        .filter(|place| place + 1 < parts.len())?;
+    RepoPath::new(&parts[..place].join("/")).ok()
+}
+
+/// One application, looked at.
+struct Checked {
+    findings: Vec<(Option<String>, Diagnostic)>,
+    verdict: Option<Verdict>,
+    after: Box<dyn Repo>,
+    before: Snapshot,
+}
+
+impl Checked {
+    fn text_of(&self, path: &RepoPath) -> Option<String> {
+        let after = self.after.read(path).ok().flatten();
+        after.or_else(|| self.before.read(path).ok().flatten())
+    }
+}
+
+fn check_application(
+    workspace: &Workspace,
+    change: &Change<'_>,
+    folder: &RepoPath,
+    args: &CheckArgs,
+) -> Result<Checked, Stop> {
+    let folders = [folder.join("gap"), RepoPath::root().join(".tidegate")];
+    let after: Box<dyn Repo> = match change.git.filter(|_| change.is_staged) {
+        Some(git) => Box::new(git.index(&folders)?),
+        // One for each application: what was read of the one before is not needed any more.
+        None => Box::new(DiskRepo::new(workspace.root())),
+    };
+    let before = match (change.git, &change.base) {
+        (Some(git), Some(base)) if change.touches(folder) => git.at(base, &folders)?,
+        _ => Snapshot::default(),
+    };
+    let mut checked = Checked {
+        findings: Vec::new(),
+        verdict: None,
+        after,
+        before,
+    };
+    let spec = folder.join("gap/gap.yaml");
+    if checked.after.read(&spec).map_err(Failure::from)?.is_none() {
+        if checked.before.read(&spec).ok().flatten().is_some() {
+            let message = "this application is removed, with every request it serves";
+            let removed = Diagnostic::warning(Code::Withdrawn, message).at(Location::file(&spec));
+            checked.findings.push((None, removed.hint("fine if it is meant")));
+        }
+        return Ok(checked);
+    }
+    let mut findings = Vec::new();
+    let mut verdict = None;
+    match load(checked.after.as_ref(), folder) {
+        Err(Failure::Refused(problems)) => {
+            findings.extend(problems.into_iter().map(|problem| (None, problem)))
+        }
+        Err(failure) => return Err(failure.into()),
+        Ok((config, after)) => {
+            let after = Checkout::from_application(checked.after.as_ref(), &config, after);
+            if let Some(name) = &args.env {
+                transition::check_environment(&after.application, name)?;
+            }
+            findings.extend(lint(&after).into_iter().map(|finding| (None, finding)));
+            if checked.before.read(&spec).ok().flatten().is_some() {
+                match load(&checked.before, folder) {
+                    Ok((config, before)) => {
+                        let before = Checkout::from_application(&checked.before, &config, before);
+                        let question = Question { order: args.order() };
+                        let is_changed = |path: &RepoPath| change.paths.contains(path);
+                        let mut judged = judge(&before, &after, args.env.as_deref(), question, &is_changed);
+                        let found = std::mem::take(&mut judged.diagnostics);
+                        findings.extend(found.into_iter().map(|(name, finding)| (Some(name), finding)));
+                        verdict = Some(judged);
+                    }
+                    Err(failure) => findings.push((None, unreadable_before(&spec, &failure))),
+                }
+            }
+        }
+    }
+    checked.findings.extend(findings);
+    checked
+        .findings
+        .sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
+    checked.verdict = verdict;
+    Ok(checked)
+}
+
+fn load(repo: &dyn Repo, folder: &RepoPath) -> Result<(Config, tidegate_core::model::Application), Failure> {
+    let config = Config::load(repo, &RepoPath::root())?;
+    let application = Checkout::load(repo, folder, &config)?.application;
+    Ok((config, application))
+}
+
+/// A state before that cannot be read cannot be compared with.
+fn unreadable_before(spec: &RepoPath, failure: &Failure) -> Diagnostic {
+    let why = match failure {
+        Failure::Refused(problems) => problems
+            .first()
+            .map(|problem| problem.message.clone())
+            .unwrap_or_default(),
+        Failure::Read(error) => error.to_string(),
+    };
+    let message = format!("the application as it was cannot be read, so its change is not judged: {why}");
+    Diagnostic::warning(Code::BrokenBefore, message)
+        .at(Location::file(spec))
+        .hint("compare with a commit that can be read: tidegate check --base REV")
+}
+
+/// Writes the files of releases again where they differ from what their phase says.
+fn fix(workspace: &Workspace) -> Result<(), Stop> {
+    let write = WriteArgs {
+        diff: false,
+        check: false,
+        commit: false,
+        allow_dirty: true,
+    };
+    for folder in workspace.application_folders()? {
+        let checkout = workspace.load(&folder)?;
+        for release in &checkout.application.releases {
+            if let Some(transition) = transition::restore(&checkout, release)? {
+                finish(
+                    workspace,
+                    &folder,
+                    &checkout.application.name,
+                    &transition,
+                    &write,
+                    Guard::Overwritten,
+                )?;
+            }
+        }
+    }
+    Ok(())
+}

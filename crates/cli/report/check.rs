@@ -1,0 +1,52 @@
+//! What `check` says at the end.
+
+use tidegate_core::check::Verdict;
+use tidegate_core::prover::Order;
+use tidegate_core::repo::RepoPath;
+
+use super::escape;
+
+/// How many of what were looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    applications: usize,
+    lines: Vec<String>,
+}
+
+impl Summary {
+    /// Counts one application.
+    pub(crate) fn add(&mut self, folder: &RepoPath, verdict: &Option<Verdict>) {
+        self.applications += 1;
+        for (environment, proof) in verdict.iter().flat_map(|verdict| &verdict.proofs) {
+            if proof.changes.is_empty() {
+                continue;
+            }
+            let verdict = if proof.is_safe() { "safe" } else { "UNSAFE" };
+            self.lines.push(format!(
+                "{}: {}: {verdict}; {} objects change, {} states, {} kinds of requests\n",
+                escape(&folder.to_string()),
+                escape(environment),
+                proof.changes.len(),
+                proof.states,
+                proof.requests
+            ));
+        }
+    }
+
+    /// What was compared, and the verdict on each environment that changes.
+    pub(crate) fn text(&self, described: &str, order: Order) -> String {
+        let order = match order {
+            Order::Any => "any order",
+            Order::ArgoCd => "the order of Argo CD",
+        };
+        let applications = match self.applications {
+            1 => "1 application".to_owned(),
+            count => format!("{count} applications"),
+        };
+        format!(
+            "{}{applications} checked, {}, applied in {order}\n",
+            self.lines.concat(),
+            escape(described)
+        )
+    }
+}

@@ -1,0 +1,95 @@
+//! `check`: what is wrong with an application as it lies there, and whether a change of it is safe.
+
+use indexmap::IndexMap;
+
+use crate::checkout::Checkout;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::layout::gap;
+use crate::model::Environment;
+use crate::phase::Position;
+use crate::prover::{Proof, Question, Subject, prove, repair};
+use crate::provider::ProviderId;
+use crate::repo::RepoPath;
+use crate::standing::Standing;
+use crate::transition::{disagree, unclear};
+
+/// What is wrong with the files as they are, whatever they were before.
+pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
+    let application = &checkout.application;
+    let mut found = application.notices.clone();
+    for release in &application.releases {
+        let standing = Standing::of(application, release);
+        found.extend(standing.drift(application, release));
+        found.extend(gap::accidental_services(application, release));
+        match &standing.position {
+            Position::Disagree(phases) => found.push(disagree(&standing, phases)),
+            Position::Unclear(nearest) if !found.iter().any(|known| known.code == Code::Undone) => {
+                found.push(unclear(nearest));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The verdict on a change of one application.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// One proof for each environment that is there at both ends.
+    pub proofs: IndexMap<String, Proof>,
+    /// Everything found, with its environment.
+    pub diagnostics: Vec<(String, Diagnostic)>,
+}
+
+/// Judges a change of one application, in one environment or in all.
+///
+/// `is_changed` tells which files the change touches, to show the right one of several.
+pub fn judge(
+    before: &Checkout<'_>,
+    after: &Checkout<'_>,
+    environment: Option<&str>,
+    question: Question,
+    is_changed: &dyn Fn(&RepoPath) -> bool,
+) -> Verdict {
+    let provider = |checkout: &Checkout<'_>| {
+        let mut releases = checkout.application.releases.iter();
+        releases.next().map(|release| release.provider)
+    };
+    let provider = provider(after).or(provider(before)).unwrap_or(ProviderId::Istio);
+    let mut verdict = Verdict::default();
+    let wanted = |name: &&String| environment.is_none_or(|only| only == name.as_str());
+    for name in after.application.environments.keys().filter(wanted) {
+        let new = &after.application.environments[name];
+        let Some(old) = before.application.environments.get(name) else {
+            continue;
+        };
+        let (proof, diagnostics) = judge_environment(provider, old, new, question, is_changed);
+        let diagnostics = diagnostics.into_iter();
+        verdict
+            .diagnostics
+            .extend(diagnostics.map(|diagnostic| (name.clone(), diagnostic)));
+        verdict.proofs.insert(name.clone(), proof);
+    }
+    verdict
+}
+
+fn judge_environment(
+    provider: ProviderId,
+    before: &Environment,
+    after: &Environment,
+    question: Question,
+    is_changed: &dyn Fn(&RepoPath) -> bool,
+) -> (Proof, Vec<Diagnostic>) {
+    let proof = prove(provider, &before.rendered, &after.rendered, question);
+    let repair = match proof.is_safe() {
+        true => None,
+        false => repair(provider, &before.rendered, &after.rendered, question),
+    };
+    let subject = Subject {
+        before,
+        after,
+        is_changed,
+    };
+    let diagnostics = proof.diagnostics(&subject, repair.as_ref(), question.order);
+    (proof, diagnostics)
+}
