@@ -3,7 +3,6 @@
     clippy::disallowed_methods,
     reason = "fixtures are files, and kustomize is a program"
 )]
-#![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
 #[path = "render/kustomize.rs"]
 mod kustomize;
@@ -38,7 +37,7 @@ fn compare(kustomize: &Kustomize, repo: &MemoryRepo, at: &str) {
 
 fn compare_environment(kustomize: &Kustomize, environment: &Environment, namespace: &str) {
     let theirs = kustomize
-        .build(environment, namespace)
+        .build_environment(environment, namespace)
         .unwrap_or_else(|message| panic!("{message}"));
     let ours: Vec<Value> = environment
         .rendered
@@ -314,7 +313,7 @@ fn refused_by_both(kustomize: &Kustomize, case: &str, base: Vec<Manifest>, patch
         rendered: ManifestSet::default(),
     };
     assert!(
-        kustomize.build(&environment, "checkout").is_err(),
+        kustomize.build_environment(&environment, "checkout").is_err(),
         "{case}: kustomize renders it"
     );
 }

@@ -1,63 +1,22 @@
-//! The real kustomize.
+//! Pairs of object and patch through the real kustomize.
+
+#[path = "../../../../tests/engines/kustomize.rs"]
+mod kustomize;
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde::Deserialize as _;
 use serde_json::Value;
 
-/// A program that builds a kustomization, given its folder as the last argument.
-#[derive(Debug)]
-pub(crate) struct Engine {
-    program: OsString,
-    arguments: &'static [&'static str],
-}
+pub(crate) use kustomize::Kustomize;
 
 /// Objects by kind and name, or the engine's message.
 pub(crate) type Outcome = Result<HashMap<(String, String), Value>, String>;
 
-impl Engine {
-    /// Finds kustomize. If there is none, says so; that is a failure where `TIDEGATE_ENGINES=required`.
-    pub(crate) fn find() -> Option<Self> {
-        let named = std::env::var_os("TIDEGATE_KUSTOMIZE").map(|program| Self {
-            program,
-            arguments: &["build"],
-        });
-        let on_path = Self {
-            program: "kustomize".into(),
-            arguments: &["build"],
-        };
-        let in_kubectl = Self {
-            program: "kubectl".into(),
-            arguments: &["kustomize"],
-        };
-        let found = named
-            .into_iter()
-            .chain([on_path, in_kubectl])
-            .find(Self::is_there);
-        if found.is_none() {
-            let message = "no kustomize: not in TIDEGATE_KUSTOMIZE, nor kustomize or kubectl on the PATH";
-            assert!(
-                std::env::var_os("TIDEGATE_ENGINES").is_none_or(|value| value != "required"),
-                "{message}"
-            );
-            eprintln!("skipped: {message}");
-        }
-        found
-    }
-
-    fn is_there(&self) -> bool {
-        Command::new(&self.program)
-            .args(self.arguments)
-            .arg("--help")
-            .output()
-            .is_ok_and(|output| output.status.success())
-    }
-
+impl Kustomize {
     /// Builds objects and patches, each patch in a file of its own, with its target if it has one.
-    pub(crate) fn build<'p>(
+    pub(crate) fn build_pairs<'p>(
         &self,
         objects: impl Iterator<Item = &'p Value>,
         patches: impl Iterator<Item = (&'p Value, Option<&'p Value>)>,
@@ -74,17 +33,7 @@ impl Engine {
             }
         }
         folder.write("kustomization.yaml", &kustomization);
-        let output = Command::new(&self.program)
-            .args(self.arguments)
-            .arg(&folder.0)
-            .output()
-            .expect("runs");
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
-        }
-        Ok(by_kind_and_name(
-            &String::from_utf8(output.stdout).expect("UTF-8"),
-        ))
+        self.build(&folder.0).map(|text| by_kind_and_name(&text))
     }
 }
 

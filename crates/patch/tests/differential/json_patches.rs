@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tidegate_patch::{Reason, json_patch};
 
-use crate::engine::Engine;
+use crate::engine::Kustomize;
 use crate::random::Random;
 use crate::{objects, report, seeded};
 
@@ -12,7 +12,9 @@ const BATCH: usize = 50;
 
 #[test]
 fn json_patches_apply_as_in_kustomize() {
-    let Some(engine) = Engine::find() else { return };
+    let Some(kustomize) = Kustomize::find() else {
+        return;
+    };
     let (seed, mut random) = seeded();
     let pairs: Vec<(Value, Value, Value)> = (0..PAIRS).map(|number| pair(&mut random, number)).collect();
     let is_accepted =
@@ -20,10 +22,10 @@ fn json_patches_apply_as_in_kustomize() {
     let (accepted, refused): (Vec<_>, Vec<_>) = pairs.iter().partition(is_accepted);
     let mut failures = Vec::new();
     for batch in accepted.chunks(BATCH) {
-        check_batch(&engine, batch, &mut failures);
+        check_batch(&kustomize, batch, &mut failures);
     }
     for (object, patch, target) in &refused {
-        let outcome = engine.build(std::iter::once(object), std::iter::once((patch, Some(target))));
+        let outcome = kustomize.build_pairs(std::iter::once(object), std::iter::once((patch, Some(target))));
         let error = json_patch::apply(object.clone(), patch).expect_err("refused");
         // The row `strict-json-patch`.
         let is_lax = matches!(
@@ -47,14 +49,14 @@ fn json_patches_apply_as_in_kustomize() {
     assert!(accepted.len() > PAIRS / 4, "too few pairs say anything");
 }
 
-fn check_batch(engine: &Engine, batch: &[&(Value, Value, Value)], failures: &mut Vec<String>) {
+fn check_batch(kustomize: &Kustomize, batch: &[&(Value, Value, Value)], failures: &mut Vec<String>) {
     let patches = batch.iter().map(|(_, patch, target)| (patch, Some(target)));
-    let outcome = match engine.build(batch.iter().map(|(object, ..)| object), patches) {
+    let outcome = match kustomize.build_pairs(batch.iter().map(|(object, ..)| object), patches) {
         Ok(outcome) => outcome,
         Err(_) if batch.len() > 1 => {
             batch
                 .chunks(batch.len().div_ceil(2))
-                .for_each(|half| check_batch(engine, half, failures));
+                .for_each(|half| check_batch(kustomize, half, failures));
             return;
         }
         // A later step, which looks into objects that the patch has made nonsense of.

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tidegate_patch::{ApplyReason, Patch, PatchBody, Reason, apply_all};
 
 use deviations::Deviation;
-use engine::Engine;
+use engine::Kustomize;
 use random::Random;
 
 /// Pairs that one run of kustomize gets: its time grows faster than their number.
@@ -28,7 +28,9 @@ const BATCH: usize = 50;
 
 #[test]
 fn generated_pairs_merge_as_in_kustomize() {
-    let Some(engine) = Engine::find() else { return };
+    let Some(kustomize) = Kustomize::find() else {
+        return;
+    };
     let pair_count = setting("TIDEGATE_PAIRS").unwrap_or(2_000);
     let (seed, mut random) = seeded();
     let pairs: Vec<(Value, Value)> = (0..pair_count).map(|number| pair(&mut random, number)).collect();
@@ -38,10 +40,10 @@ fn generated_pairs_merge_as_in_kustomize() {
     let mut failures = Vec::new();
     let mut counts = Counts::default();
     for batch in accepted.chunks(BATCH) {
-        check_batch(&engine, batch, &mut counts, &mut failures);
+        check_batch(&kustomize, batch, &mut counts, &mut failures);
     }
     for pair in refused {
-        check_batch(&engine, &[pair], &mut counts, &mut failures);
+        check_batch(&kustomize, &[pair], &mut counts, &mut failures);
     }
     eprintln!("{counts:?}");
     assert!(
@@ -63,15 +65,20 @@ struct Counts {
     deviations: std::collections::BTreeMap<&'static str, usize>,
 }
 
-fn check_batch(engine: &Engine, batch: &[&(Value, Value)], counts: &mut Counts, failures: &mut Vec<String>) {
+fn check_batch(
+    kustomize: &Kustomize,
+    batch: &[&(Value, Value)],
+    counts: &mut Counts,
+    failures: &mut Vec<String>,
+) {
     let objects = batch.iter().map(|(object, _)| object);
-    let outcome = engine.build(objects, batch.iter().map(|(_, patch)| (patch, None)));
+    let outcome = kustomize.build_pairs(objects, batch.iter().map(|(_, patch)| (patch, None)));
     let outcome = match outcome {
         // One refused pair spoils a batch: each by itself, then.
         Err(_) if batch.len() > 1 => {
             let (first, second) = batch.split_at(batch.len() / 2);
-            check_batch(engine, first, counts, failures);
-            check_batch(engine, second, counts, failures);
+            check_batch(kustomize, first, counts, failures);
+            check_batch(kustomize, second, counts, failures);
             return;
         }
         outcome => outcome,

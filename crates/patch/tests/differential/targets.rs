@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use tidegate_patch::target::{LabelSelector, Pattern, Selector, SelectorError};
 use tidegate_patch::{Patch, PatchBody, Unmatched, apply_all};
 
-use crate::engine::Engine;
+use crate::engine::Kustomize;
 use crate::random::Random;
 use crate::seeded;
 
@@ -13,7 +13,9 @@ const PATCHES: usize = 6;
 
 #[test]
 fn targets_select_as_in_kustomize() {
-    let Some(engine) = Engine::find() else { return };
+    let Some(kustomize) = Kustomize::find() else {
+        return;
+    };
     let (seed, mut random) = seeded();
     let mut hits = 0;
     for _ in 0..SETS {
@@ -21,7 +23,7 @@ fn targets_select_as_in_kustomize() {
         let patches: Vec<(Value, Value)> = (0..PATCHES)
             .map(|number| (mark(&mut random, number), target(&mut random)))
             .collect();
-        let theirs = engine.build(
+        let theirs = kustomize.build_pairs(
             objects.iter(),
             patches.iter().map(|(patch, target)| (patch, Some(target))),
         );

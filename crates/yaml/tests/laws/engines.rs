@@ -1,15 +1,13 @@
 //! The same texts read, and the same values written, beside other readers: kustomize (Go), PyYAML and ruamel (Python), and
 //! the fork of serde_yaml.
 //!
-//! kustomize is looked for in `TIDEGATE_KUSTOMIZE`, else `kustomize` or `kubectl` on the PATH; Python in
-//! `TIDEGATE_PYTHON`, else `python3`. What is not there is skipped with a word; with `TIDEGATE_ENGINES=required` a
-//! missing kustomize is a failure, and so is a Python named in `TIDEGATE_PYTHON` that lacks a reader.
+//! Python is looked for in `TIDEGATE_PYTHON`, else `python3`. What is not there is skipped with a word; with
+//! `TIDEGATE_ENGINES=required` a missing kustomize is a failure, and so is a Python named in `TIDEGATE_PYTHON` that lacks a reader.
 
 #![expect(clippy::disallowed_methods, reason = "runs the programs it compares with")]
 #![expect(clippy::print_stderr, reason = "says what is skipped")]
 
 use std::{
-    ffi::OsString,
     io::Write as _,
     path::PathBuf,
     process::{Command, Stdio},
@@ -19,7 +17,10 @@ use jsonptr::PointerBuf;
 use serde_json::{Map, Value, json};
 use tidegate_yaml::{Document, Stream, print};
 
-use crate::generate::{self, Anchors, Choices};
+use crate::{
+    generate::{self, Anchors, Choices},
+    kustomize::Kustomize,
+};
 
 /// Plain scalars that some reader somewhere takes for something else.
 const SCALARS: &[&str] = &[
@@ -246,31 +247,10 @@ fn required(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| value == "required")
 }
 
-/// kustomize, which reads objects; documents that it refuses are found by halving.
-struct Kustomize(OsString, &'static str);
-
+/// Reads objects; documents that it refuses are found by halving.
 impl Kustomize {
-    fn find() -> Option<Self> {
-        let named = std::env::var_os("TIDEGATE_KUSTOMIZE").map(|program| Self(program, "build"));
-        let others = [
-            Self("kustomize".into(), "build"),
-            Self("kubectl".into(), "kustomize"),
-        ];
-        let runs = |engine: &Self| {
-            let output = Command::new(&engine.0).args([engine.1, "--help"]).output();
-            output.is_ok_and(|output| output.status.success())
-        };
-        let found = named.into_iter().chain(others).find(runs);
-        if found.is_none() {
-            let message = "no kustomize: not in TIDEGATE_KUSTOMIZE, nor kustomize or kubectl on the PATH";
-            assert!(!required("TIDEGATE_ENGINES"), "{message}");
-            eprintln!("skipped: {message}");
-        }
-        found
-    }
-
     fn read(&self, objects: &[String]) -> Readings {
-        match self.build(objects) {
+        match self.build_objects(objects) {
             Ok(values) => values.into_iter().map(Ok).collect(),
             Err(message) if objects.len() == 1 => vec![Err(message)],
             Err(_) => {
@@ -280,16 +260,11 @@ impl Kustomize {
         }
     }
 
-    fn build(&self, objects: &[String]) -> Result<Vec<Value>, String> {
+    fn build_objects(&self, objects: &[String]) -> Result<Vec<Value>, String> {
         let folder = Folder::new();
         folder.write("kustomization.yaml", "resources: [r.yaml]\n");
         folder.write("r.yaml", &objects.join("---\n"));
-        let output = Command::new(&self.0).arg(self.1).arg(&folder.0).output().unwrap();
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-        }
-        let text = String::from_utf8(output.stdout).unwrap();
-        let stream = Stream::parse(text).map_err(|error| error.to_string())?;
+        let stream = Stream::parse(self.build(&folder.0)?).map_err(|error| error.to_string())?;
         let mut by_name: std::collections::HashMap<String, Value> = stream
             .documents()
             .iter()

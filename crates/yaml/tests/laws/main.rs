@@ -9,4 +9,6 @@ mod bodies;
 mod edits;
 mod engines;
 mod generate;
+#[path = "../../../../tests/engines/kustomize.rs"]
+mod kustomize;
 mod texts;
