@@ -1,9 +1,11 @@
 //! The command line. Doc comments are the help that a user reads.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_core::prover::Order;
+use tidegate_patch::target::{Pattern, Selector};
 
 /// Canary releases as reviewable Git diffs
 ///
@@ -92,6 +94,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the manifests of one environment
     Render(RenderArgs),
+    /// Apply patches to manifests and print the result
+    Patch(Box<PatchArgs>),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -291,6 +295,75 @@ pub(crate) struct RenderArgs {
     pub(crate) output_dir: Option<PathBuf>,
 }
 
+/// Apply patches to manifests and print the result
+///
+/// The patches of a kustomization without the kustomization: strategic merge patches, JSON patches and merge patches, applied in the
+/// order given, as `kustomize build` would apply them. The result goes to standard output as a YAML stream, the objects
+/// in the order given.
+///
+/// Without --target, a patch is for the object that it names itself by apiVersion, kind, name and namespace. In messages the
+/// operations of a JSON patch are counted from 0, as its pointers count.
+#[derive(Debug, Args)]
+pub(crate) struct PatchArgs {
+    /// A file with one patch in each document; can be given several times
+    #[arg(short, long = "patch", value_name = "PATCH", required = true)]
+    pub(crate) patches: Vec<PathBuf>,
+    /// What the patches are
+    #[arg(long = "type", value_name = "TYPE", default_value = "auto")]
+    pub(crate) kind: PatchType,
+    /// The objects that the patches are for; both parts are regular expressions, an empty one is any
+    #[arg(long, value_name = "KIND/NAME")]
+    pub(crate) target: Option<PatchTarget>,
+    /// The manifests; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// What a patch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PatchType {
+    /// A list is a JSON patch, a map a strategic merge patch
+    Auto,
+    /// Kubernetes strategic merge patch
+    Strategic,
+    /// JSON merge patch, RFC 7396
+    Merge,
+    /// JSON patch, RFC 6902
+    Json6902,
+}
+
+/// Which objects patches are for.
+#[derive(Debug, Clone)]
+pub(crate) struct PatchTarget {
+    /// A pattern of the kind; empty for any.
+    pub(crate) kind: String,
+    /// A pattern of the name; empty for any.
+    pub(crate) name: String,
+    /// What the two select.
+    pub(crate) selector: Selector,
+}
+
+impl FromStr for PatchTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, name) = text
+            .split_once('/')
+            .filter(|(kind, name)| !(kind.is_empty() && name.is_empty()))
+            .ok_or("write a kind, a slash and a name, such as `Deployment/web` or `Deployment/.*`")?;
+        let pattern = |text| Pattern::of_field(text).map_err(|error| error.to_string());
+        Ok(Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            selector: Selector {
+                kind: pattern(kind)?,
+                name: pattern(name)?,
+                ..Selector::default()
+            },
+        })
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
@@ -324,6 +397,7 @@ impl Command {
             | Self::Plan(_)
             | Self::Check(_)
             | Self::Render(_)
+            | Self::Patch(_)
             | Self::Completions(_)
             | Self::Man => None,
         }

@@ -69,6 +69,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Hotfix(args) => commands::hotfix::run(&workspace, args),
         Command::Check(args) => commands::check::run(&workspace, args),
         Command::Render(args) => commands::render::run(&workspace, args),
+        Command::Patch(args) => commands::patch::run(&cli.place.directory, args),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man => commands::man::run(),
     };

@@ -6,7 +6,10 @@ mod commands;
 mod disks;
 mod edits;
 mod invalid;
+#[path = "../engines/kustomize.rs"]
+mod kustomize;
 mod life;
+mod patch;
 mod readme;
 mod repository;
 mod sources;

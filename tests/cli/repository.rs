@@ -2,6 +2,7 @@
 //! machine's environment.
 
 use std::collections::BTreeMap;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -75,6 +76,16 @@ impl Repository {
         repository
     }
 
+    /// A folder with these files alone.
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
+        let repository = Self {
+            folder: TempDir::new().expect("a temporary folder"),
+        };
+        std::fs::create_dir(repository.path()).expect("a new folder");
+        files.iter().for_each(|(file, text)| repository.write(file, text));
+        repository
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("repo")
     }
@@ -82,8 +93,17 @@ impl Repository {
     /// Runs tidegate in the repository.
     #[must_use]
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
+        self.run_with_input(args, "")
+    }
+
+    /// Runs tidegate in the repository with a text on standard input.
+    #[must_use]
+    pub(crate) fn run_with_input(&self, args: &[&str], input: &str) -> Ended {
+        let mut stdin = tempfile::tempfile().expect("a temporary file");
+        stdin.write_all(input.as_bytes()).expect("a file");
+        stdin.rewind().expect("a file");
         let mut command = self.command(env!("CARGO_BIN_EXE_tidegate"));
-        let output = command.args(args).output().expect("the binary runs");
+        let output = command.args(args).stdin(stdin).output().expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
         Ended {
             code: output.status.code(),

@@ -22,6 +22,7 @@ pub(crate) mod hotfix;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod next;
+pub(crate) mod patch;
 pub(crate) mod plan;
 pub(crate) mod render;
 pub(crate) mod rollback;
@@ -131,8 +132,13 @@ pub(crate) fn show(workspace: Option<&Workspace>, diagnostics: &[Diagnostic]) {
         return;
     }
     let text_of = |path: &RepoPath| workspace?.repo().read(path).ok()?;
+    show_from(&text_of, diagnostics);
+}
+
+/// As [`show`], for files that need not be in a repository.
+pub(crate) fn show_from(files: &dyn report::diagnostic::Files, diagnostics: &[Diagnostic]) {
     let color = report::Color::of(&std::io::stderr());
-    report::message(&report::diagnostic::render(diagnostics, &text_of, color));
+    report::message(&report::diagnostic::render(diagnostics, files, color));
 }
 
 /// An application and one of its releases.

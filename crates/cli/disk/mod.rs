@@ -17,6 +17,7 @@ mod interrupt;
 mod journal;
 mod links;
 mod lock;
+mod named;
 mod reading;
 mod recovery;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub(crate) mod scratch;
 mod writing;
 
 pub(crate) use discover::{discover, find_root};
+pub(crate) use named::{NamedFiles, is_standard_input};
 pub(crate) use reading::{DiskRepo, FILE_LIMIT, decode};
 pub(crate) use recovery::{pending, recover};
 pub(crate) use writing::{WriteError, write};

@@ -6,22 +6,36 @@
 mod source;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use tidegate_core::diagnostic::{Diagnostic, Location, Severity};
+use tidegate_core::diagnostic::{Diagnostic, Severity};
 use tidegate_core::repo::RepoPath;
 
 use super::{Color, escape};
 use source::{Sources, Spot};
 
-/// How the text of a file is had: `None` where it cannot be read.
-pub(crate) type TextOf<'a> = &'a dyn Fn(&RepoPath) -> Option<String>;
+/// The files that diagnostics speak of.
+pub(crate) trait Files {
+    /// The text of a file; `None` where it cannot be read.
+    fn text(&self, file: &RepoPath) -> Option<String>;
+
+    /// What a person calls the file: its path in the repository, unless they named it otherwise.
+    fn name(&self, file: &RepoPath) -> String {
+        file.to_string()
+    }
+}
+
+impl<F: Fn(&RepoPath) -> Option<String>> Files for F {
+    fn text(&self, file: &RepoPath) -> Option<String> {
+        self(file)
+    }
+}
 
 /// The diagnostics in the compiler's form: code, message, place, the line, related places, what to do.
-pub(crate) fn render(diagnostics: &[Diagnostic], text_of: TextOf<'_>, color: Color) -> String {
+pub(crate) fn render(diagnostics: &[Diagnostic], files: &dyn Files, color: Color) -> String {
     let renderer = match color {
         Color::Never => Renderer::plain(),
         Color::Always => Renderer::styled(),
     };
-    let mut sources = Sources::new(text_of);
+    let mut sources = Sources::new(files);
     let mut report = String::new();
     for diagnostic in diagnostics {
         report.push_str(&renderer.render(&groups(diagnostic, &mut sources)));
@@ -38,13 +52,13 @@ pub(crate) fn render(diagnostics: &[Diagnostic], text_of: TextOf<'_>, color: Col
         reason = "what a plugin prints where only a few plain lines are shown"
     )
 )]
-pub(crate) fn render_lines(diagnostics: &[Diagnostic], text_of: TextOf<'_>) -> String {
-    let mut sources = Sources::new(text_of);
+pub(crate) fn render_lines(diagnostics: &[Diagnostic], files: &dyn Files) -> String {
+    let mut sources = Sources::new(files);
     let mut report = String::new();
     for diagnostic in diagnostics {
         if let Some(location) = &diagnostic.location {
             let spot = sources.spot(location);
-            report.push_str(&escape(&location.file.to_string()));
+            report.push_str(&escape(&spot.file));
             if let Some((line, column)) = spot.position {
                 report.push_str(&format!(":{line}:{column}"));
             }
@@ -76,19 +90,12 @@ fn groups<'a>(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> Vec<Group<'
         .id(diagnostic.code.as_str());
     let mut group = Group::with_title(title);
     if let Some(location) = &diagnostic.location {
-        group = with_spot(
-            group,
-            location,
-            sources.spot(location),
-            AnnotationKind::Primary,
-            None,
-        );
+        group = with_spot(group, sources.spot(location), AnnotationKind::Primary, None);
     }
     for (location, label) in &diagnostic.related {
         let label = escape(label).into_owned();
         group = with_spot(
             group,
-            location,
             sources.spot(location),
             AnnotationKind::Context,
             Some(label),
@@ -100,14 +107,8 @@ fn groups<'a>(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> Vec<Group<'
     vec![group]
 }
 
-fn with_spot<'a>(
-    group: Group<'a>,
-    location: &Location,
-    spot: Spot,
-    kind: AnnotationKind,
-    label: Option<String>,
-) -> Group<'a> {
-    let path = escape(&location.file.to_string()).into_owned();
+fn with_spot<'a>(group: Group<'a>, spot: Spot, kind: AnnotationKind, label: Option<String>) -> Group<'a> {
+    let path = escape(&spot.file).into_owned();
     if let (Some(excerpt), Some((line, _))) = (spot.excerpt, spot.position) {
         let annotation: Annotation<'a> = kind.span(excerpt.span).label(label);
         return group.element(
@@ -130,7 +131,7 @@ fn with_spot<'a>(
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::diagnostic::{Code, Place};
+    use tidegate_core::diagnostic::{Code, Location, Place};
     use tidegate_yaml::Position;
 
     use super::*;

@@ -271,3 +271,15 @@ fn mistakes_of_sets_are_errors() {
         ApplyReason::NoTarget
     );
 }
+
+#[test]
+fn an_object_can_be_looked_at_between_patches() {
+    let mut set = ObjectSet::new(objects()).expect("objects");
+    let deleted =
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "$patch": "delete"});
+    set.apply(&Patch::new(PatchBody::Strategic(deleted)))
+        .expect("applies");
+    assert_eq!(set.get(0), None);
+    assert_eq!(set.get(1), Some(&objects()[1]), "its place stays");
+    assert_eq!(set.get(5), None);
+}

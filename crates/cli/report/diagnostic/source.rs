@@ -7,7 +7,7 @@ use tidegate_core::diagnostic::{Location, Place};
 use tidegate_core::repo::RepoPath;
 use tidegate_yaml::Stream;
 
-use super::TextOf;
+use super::Files;
 use crate::report::{is_hostile, secret};
 
 /// The longest line that is quoted, in bytes; the renderer cuts it around the place.
@@ -15,6 +15,8 @@ const LONGEST_LINE: usize = 4096;
 
 /// A place as it is shown.
 pub(super) struct Spot {
+    /// The file, as a person calls it.
+    pub(super) file: String,
     /// Line and column, from 1.
     pub(super) position: Option<(usize, usize)>,
     pub(super) excerpt: Option<Excerpt>,
@@ -28,8 +30,8 @@ pub(super) struct Excerpt {
 
 /// The files that diagnostics speak of, each read and parsed once.
 pub(super) struct Sources<'a> {
-    text_of: TextOf<'a>,
-    files: BTreeMap<RepoPath, Option<Source>>,
+    files: &'a dyn Files,
+    read: BTreeMap<RepoPath, Option<Source>>,
 }
 
 struct Source {
@@ -39,68 +41,54 @@ struct Source {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn new(text_of: TextOf<'a>) -> Self {
+    pub(super) fn new(files: &'a dyn Files) -> Self {
         Self {
-            text_of,
-            files: BTreeMap::new(),
+            files,
+            read: BTreeMap::new(),
         }
     }
 
     /// Line, column and quotable line of a place.
     pub(super) fn spot(&mut self, location: &Location) -> Spot {
-        let text_of = self.text_of;
-        let source = self.files.entry(location.file.clone()).or_insert_with(|| {
-            let text = text_of(&location.file)?;
+        let files = self.files;
+        let source = self.read.entry(location.file.clone()).or_insert_with(|| {
+            let text = files.text(&location.file)?;
             let stream = Stream::parse(text.clone()).ok();
             let hidden = secret::hidden(&text, stream.as_ref());
             Some(Source { text, stream, hidden })
         });
-        match source {
-            Some(source) => source.spot(&location.place, location),
-            None => match location.place {
-                Place::Position(position) => Spot {
-                    position: Some((position.line, position.column)),
-                    excerpt: None,
-                },
-                _ => Spot {
-                    position: None,
-                    excerpt: None,
-                },
-            },
+        let (position, excerpt) = match (source, &location.place) {
+            (Some(source), place) => source.spot(place, location),
+            (None, Place::Position(position)) => (Some((position.line, position.column)), None),
+            (None, _) => (None, None),
+        };
+        Spot {
+            file: files.name(&location.file),
+            position,
+            excerpt,
         }
     }
 }
 
 impl Source {
-    fn spot(&self, place: &Place, location: &Location) -> Spot {
+    /// Line and column of a place, and the line itself, each where it can be told.
+    fn spot(&self, place: &Place, location: &Location) -> (Option<(usize, usize)>, Option<Excerpt>) {
         let span = match place {
-            Place::File => {
-                return Spot {
-                    position: None,
-                    excerpt: None,
-                };
-            }
+            Place::File => return (None, None),
             Place::Position(position) => {
                 let offset = self.offset(position.line, position.column);
-                let position = Some((position.line, position.column));
                 let excerpt = offset.and_then(|offset| self.excerpt(offset..offset));
-                return Spot { position, excerpt };
+                return (Some((position.line, position.column)), excerpt);
             }
             Place::Key(..) | Place::Value(..) => {
                 self.stream.as_ref().and_then(|stream| location.resolve(stream))
             }
         };
         let (Some(span), Some(stream)) = (span, &self.stream) else {
-            return Spot {
-                position: None,
-                excerpt: None,
-            };
+            return (None, None);
         };
         let position = stream.position(span.start);
-        Spot {
-            position: Some((position.line, position.column)),
-            excerpt: self.excerpt(span),
-        }
+        (Some((position.line, position.column)), self.excerpt(span))
     }
 
     /// The byte at a line and column, both from 1.

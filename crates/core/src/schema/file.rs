@@ -13,7 +13,7 @@ pub(crate) mod fixture;
 /// Reads a file as YAML; `None` where there is no such file.
 ///
 /// Errors: the first thing that keeps the file from being read, at its place.
-pub(crate) fn read_stream(repo: &dyn Repo, file: &RepoPath) -> Result<Option<Arc<Stream>>, Failure> {
+pub fn read_stream(repo: &dyn Repo, file: &RepoPath) -> Result<Option<Arc<Stream>>, Failure> {
     let Some(text) = repo.read(file)? else {
         return Ok(None);
     };

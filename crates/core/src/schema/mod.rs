@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::diagnostic::{Code, Diagnostic, Location, nearest};
 
 pub mod config;
-pub(crate) mod file;
+pub mod file;
 pub mod gap;
 pub mod release;
 

@@ -158,6 +158,11 @@ impl ObjectSet {
         Ok(())
     }
 
+    /// Returns an object as it is now, by its place among those given; `None` if there was none, or a patch has deleted it.
+    pub fn get(&self, index: usize) -> Option<&Value> {
+        self.entries.get(index)?.value.as_ref()
+    }
+
     /// Returns the objects, in the order in which they were given.
     pub fn into_values(self) -> Vec<Value> {
         self.entries.into_iter().filter_map(|entry| entry.value).collect()
