@@ -95,6 +95,13 @@ pub(crate) enum Command {
     /// Print the manifests of one environment
     Render(RenderArgs),
     /// Apply patches to manifests and print the result
+    ///
+    /// The patches of a kustomization without the kustomization: strategic merge patches, JSON patches and merge patches, applied in the
+    /// order given, as `kustomize build` would apply them. The result goes to standard output as a YAML stream, the objects
+    /// in the order given.
+    ///
+    /// Without --target, a patch is for the object that it names itself by apiVersion, kind, name and namespace. In messages the
+    /// operations of a JSON patch are counted from 0, as its pointers count.
     Patch(Box<PatchArgs>),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
@@ -295,14 +302,6 @@ pub(crate) struct RenderArgs {
     pub(crate) output_dir: Option<PathBuf>,
 }
 
-/// Apply patches to manifests and print the result
-///
-/// The patches of a kustomization without the kustomization: strategic merge patches, JSON patches and merge patches, applied in the
-/// order given, as `kustomize build` would apply them. The result goes to standard output as a YAML stream, the objects
-/// in the order given.
-///
-/// Without --target, a patch is for the object that it names itself by apiVersion, kind, name and namespace. In messages the
-/// operations of a JSON patch are counted from 0, as its pointers count.
 #[derive(Debug, Args)]
 pub(crate) struct PatchArgs {
     /// A file with one patch in each document; can be given several times

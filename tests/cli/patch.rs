@@ -514,5 +514,9 @@ fn the_shells_and_the_manual_know_it() {
         page.contains("patch") && page.contains("Apply patches to manifests"),
         "{page}"
     );
-    repository.run(&["patch", "--help"]).expect(0);
+    let help = repository.run(&["patch", "--help"]).expect(0).stdout;
+    assert!(
+        help.contains("operations of a JSON patch are counted from 0"),
+        "{help}"
+    );
 }
