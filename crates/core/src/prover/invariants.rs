@@ -89,14 +89,15 @@ pub(super) fn judge(
         return;
     }
     let after = traffic.serve(&world.end(constraints, true), request);
-    if let Some((failure, _)) = after.failed.iter().find(|(_, share)| *share > 1.0 - EPSILON) {
-        if matches!(failure.kind, FailureKind::NoRoute | FailureKind::Denied) {
-            proof.withdrawn.push(Withdrawn {
-                request: request.clone(),
-                failure: failure.clone(),
-            });
-            return;
-        }
+    let unmeant = after.failed.iter().find(|(failure, share)| {
+        *share > 1.0 - EPSILON && matches!(failure.kind, FailureKind::NoRoute | FailureKind::Denied)
+    });
+    if let Some((failure, _)) = unmeant {
+        proof.withdrawn.push(Withdrawn {
+            request: request.clone(),
+            failure: failure.clone(),
+        });
+        return;
     }
     if let Some((failure, _)) = before
         .failed

@@ -114,10 +114,10 @@ impl PeerAuthentication {
 /// Source: Istio, "Authorization Policy": any DENY that matches denies; without ALLOW policies everybody is admitted;
 /// with some, what one of them matches.
 pub(super) fn refusal(serving: &Serving<'_>, pods: &PodGroup, port: Option<u16>) -> Option<Failure> {
-    if serving.request.caller == Caller::Outside {
-        if let Some(strict) = strict(serving, pods, port) {
-            return Some(strict);
-        }
+    if serving.request.caller == Caller::Outside
+        && let Some(strict) = strict(serving, pods, port)
+    {
+        return Some(strict);
     }
     let policies = serving
         .traffic
