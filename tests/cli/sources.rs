@@ -8,6 +8,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("adopt", &["model", "provider", "schema"]),
     ("change", &["repo"]),
     (
+        "check",
+        &[
+            "checkout",
+            "diagnostic",
+            "layout",
+            "model",
+            "phase",
+            "prover",
+            "provider",
+            "repo",
+            "standing",
+            "transition",
+        ],
+    ),
+    (
         "checkout",
         &[
             "adopt",
@@ -50,7 +65,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "transition",
         ],
     ),
-    ("provider", &["diagnostic", "manifest", "model", "render"]),
+    ("prover", &["diagnostic", "manifest", "model", "provider", "repo"]),
+    (
+        "provider",
+        &["prover", "diagnostic", "manifest", "model", "render"],
+    ),
     (
         "rehearsal",
         &[
@@ -92,6 +111,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "transition",
         &[
+            "prover",
             "change",
             "checkout",
             "diagnostic",

@@ -14,6 +14,7 @@
 //! that agree on what was read. The search knows no mesh; a provider gives the semantics.
 
 mod diagnostics;
+mod forecast;
 mod invariants;
 mod order;
 mod pods;
@@ -27,6 +28,7 @@ use crate::manifest::ManifestSet;
 use crate::provider::ProviderId;
 
 pub use diagnostics::Subject;
+pub use forecast::{Forecast, ReadyPods, forecast};
 pub use invariants::{CounterExample, Invariant, Withdrawn};
 pub use order::Order;
 pub(crate) use pods::{PodGroup, Pods, WORKLOADS};

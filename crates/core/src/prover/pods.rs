@@ -38,8 +38,8 @@ pub(crate) struct PodGroup {
     pub(crate) namespace: String,
     /// The pods' labels.
     pub(crate) labels: Map<String, Value>,
-    /// Names of container ports.
-    pub(crate) ports: Vec<String>,
+    /// Named container ports.
+    pub(crate) ports: Vec<(String, u16)>,
     /// How many there are at least; an autoscaler may add more.
     pub(crate) replicas: u64,
 }
@@ -65,12 +65,18 @@ impl PodGroup {
             workload: manifest.object.name.clone(),
             namespace: manifest.object.namespace.clone().unwrap_or_default(),
             labels: manifest.pod_labels().cloned().unwrap_or_default(),
-            ports: ports
-                .filter_map(|port| Some(port.get("name")?.as_str()?.to_owned()))
-                .collect(),
+            ports: ports.filter_map(named).collect(),
             replicas,
         })
     }
+}
+
+fn named(port: &Value) -> Option<(String, u16)> {
+    let number = port.get("containerPort")?.as_u64()?;
+    Some((
+        port.get("name")?.as_str()?.to_owned(),
+        u16::try_from(number).ok()?,
+    ))
 }
 
 /// The kinds that make pods which serve.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{State, Unjudged};
+use super::{PodGroup, State, Unjudged};
 use crate::manifest::ObjectRef;
 
 /// One kind of request: everything that routes and policies can tell apart.
@@ -188,6 +188,9 @@ pub(crate) trait Traffic {
 
     /// What becomes of a request in a state. Reads the state's objects through `state` alone.
     fn serve(&self, state: &State<'_>, request: &Request) -> Outcome;
+
+    /// The ready pods of a state, with their relative numbers.
+    fn pods(&self, state: &State<'_>) -> Vec<(PodGroup, u64)>;
 
     /// Changed objects that may matter and that this model does not know.
     fn unjudged(&self) -> Vec<Unjudged>;

@@ -184,6 +184,20 @@ impl<'a> World<'a> {
         false
     }
 
+    /// The state of a number, counted through all combinations.
+    pub(super) fn state<'w>(&'w self, constraints: &'w Constraints, number: u128) -> State<'w> {
+        let state = State::new(self, constraints);
+        let mut rest = number;
+        let choice = |entry: &Entry<'_>| {
+            let size = entry.values.len() as u128;
+            let choice = rest % size;
+            rest /= size;
+            usize::try_from(choice).ok()
+        };
+        state.choices.replace(self.entries.iter().map(choice).collect());
+        state
+    }
+
     /// The state before, or after, everything is applied.
     pub(super) fn end<'w>(&'w self, constraints: &'w Constraints, is_after: bool) -> State<'w> {
         let state = State::new(self, constraints);
@@ -355,6 +369,17 @@ impl<'w> State<'w> {
             }
         }
         false
+    }
+
+    /// The objects that exist in a state whose every choice is made.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &'w Manifest> {
+        let entries = self.world.entries.iter().enumerate();
+        entries.filter_map(
+            |(index, entry)| match self.value(index).is_applied || entry.values.len() == 1 {
+                true => entry.after,
+                false => entry.before,
+            },
+        )
     }
 
     /// What this state has read of the change, for a person; in rendered order.

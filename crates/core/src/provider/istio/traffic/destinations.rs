@@ -8,24 +8,13 @@ use crate::prover::PodGroup;
 /// The domain of a cluster's Services.
 const DOMAIN: &str = ".svc.cluster.local";
 
-/// Completes a short host with the namespace of the object it stands in. Source: Istio, "Virtual Service", `host`.
+/// Completes a short host with the namespace of the object it stands in; a host with a dot is taken as it is.
+/// Source: Istio, "Virtual Service", `host`.
 pub(super) fn full_name(host: &str, namespace: &str) -> String {
-    let host = host.strip_suffix(".svc").map_or(host, |short| short);
-    match host.split('.').collect::<Vec<_>>().as_slice() {
-        _ if host.ends_with(DOMAIN) => host.to_owned(),
-        [name] => format!("{name}.{namespace}{DOMAIN}"),
-        // Istio completes names without dots only; `name.namespace` is what a sidecar's own search adds the rest to.
-        [name, namespace] if !is_public_suffix(namespace) => format!("{name}.{namespace}{DOMAIN}"),
-        _ => host.to_owned(),
+    match host.contains('.') || host == "*" {
+        true => host.to_owned(),
+        false => format!("{host}.{namespace}{DOMAIN}"),
     }
-}
-
-/// `shop.com` is no `name.namespace`.
-fn is_public_suffix(label: &str) -> bool {
-    matches!(
-        label,
-        "com" | "org" | "net" | "io" | "dev" | "local" | "internal" | "test"
-    )
 }
 
 /// The namespace in a Service's full name.
@@ -60,6 +49,14 @@ pub(super) struct Subset {
 }
 
 impl DestinationRule {
+    /// How exactly it names a host: longer is more exact, a wildcard less than a name.
+    pub(super) fn is_for(&self, host: &str) -> Option<(bool, usize)> {
+        match self.host.strip_prefix('*') {
+            Some(end) => host.ends_with(end).then_some((false, end.len())),
+            None => (self.host == host).then_some((true, host.len())),
+        }
+    }
+
     pub(super) fn read(manifest: &Manifest) -> Self {
         let namespace = manifest.object.namespace.clone().unwrap_or_default();
         let subsets = manifest.value.pointer("/spec/subsets").and_then(Value::as_array);
@@ -102,12 +99,19 @@ pub(super) struct Port {
 impl Port {
     /// Whether pods have the port. Source: Kubernetes, a named target port that a pod does not have gives no endpoint.
     pub(super) fn is_on(&self, pods: &PodGroup) -> bool {
-        self.name.as_ref().is_none_or(|name| pods.ports.contains(name))
+        self.target(pods).is_some()
     }
 
-    /// The port of the pods, where it is a number.
-    pub(super) fn target(&self, _pods: &PodGroup) -> Option<u16> {
-        self.target
+    /// The port of the pods.
+    pub(super) fn target(&self, pods: &PodGroup) -> Option<u16> {
+        match &self.name {
+            None => self.target,
+            Some(name) => pods
+                .ports
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, number)| *number),
+        }
     }
 }
 

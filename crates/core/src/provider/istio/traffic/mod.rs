@@ -8,6 +8,8 @@ mod destinations;
 mod policies;
 mod virtual_services;
 
+use serde_json::Value;
+
 use crate::manifest::ObjectRef;
 use crate::prover::{
     Caller, Entry, Failure, Outcome, PodGroup, Request, State, Traffic, Unjudged, Versions, World,
@@ -77,6 +79,10 @@ impl Traffic for IstioTraffic {
             request,
         }
         .serve()
+    }
+
+    fn pods(&self, state: &State<'_>) -> Vec<(PodGroup, u64)> {
+        pods(self, state, |_| true)
     }
 
     fn unjudged(&self) -> Vec<Unjudged> {
@@ -208,25 +214,20 @@ impl Serving<'_> {
     fn subset(&self, host: &str, subset: &str, route_namespace: &str) -> Option<Vec<(String, String)>> {
         let service_namespace = destinations::namespace_of(host).unwrap_or(route_namespace);
         let client = self.request.caller.namespace().unwrap_or(service_namespace);
-        let rules = || {
-            let concerned = self
-                .traffic
-                .destination_rules
-                .iter()
-                .filter(|versions| versions.any(|rule| rule.host == host));
-            concerned
-                .filter_map(|versions| self.state.see(versions))
-                .filter(|rule| rule.host == host)
-        };
-        let mut rules: Vec<&DestinationRule> = rules().collect();
-        rules.sort_by(|one, other| one.object.name.cmp(&other.object.name));
+        let concerned = self.traffic.destination_rules.iter();
+        let concerned = concerned.filter(|versions| versions.any(|rule| rule.is_for(host).is_some()));
+        let seen = concerned.filter_map(|versions| self.state.see(versions));
+        let mut rules: Vec<_> = seen.filter_map(|rule| Some((rule.is_for(host)?, rule))).collect();
         let namespaces = [client, service_namespace, ROOT_NAMESPACE];
-        let namespace = namespaces
-            .into_iter()
-            .find(|namespace| rules.iter().any(|rule| rule.namespace == *namespace))?;
-        let visible = rules.into_iter().filter(|rule| rule.namespace == namespace);
-        visible
-            .flat_map(|rule| &rule.subsets)
+        let mut namespaces = namespaces.into_iter();
+        let namespace =
+            namespaces.find(|namespace| rules.iter().any(|(_, rule)| rule.namespace == *namespace))?;
+        rules.retain(|(_, rule)| rule.namespace == namespace);
+        let exactest = rules.iter().map(|(exactness, _)| *exactness).max()?;
+        rules.retain(|(exactness, _)| *exactness == exactest);
+        rules.sort_by(|(_, one), (_, other)| one.object.name.cmp(&other.object.name));
+        let mut subsets = rules.into_iter().flat_map(|(_, rule)| &rule.subsets);
+        subsets
             .find(|known| known.name == subset)
             .map(|known| known.labels.clone())
     }
@@ -251,10 +252,8 @@ impl Serving<'_> {
                 object: None,
             });
         };
-        let port = target.port.unwrap_or(match service.ports.as_slice() {
-            [only] if self.request.host != host => only.number,
-            _ => self.request.port,
-        });
+        // A proxy keeps the port that was called, whatever the Service has.
+        let port = target.port.unwrap_or(self.request.port);
         let Some(port) = service.ports.iter().find(|known| known.number == port) else {
             let text = format!("503 NC: {} has no port {port}", service.object);
             return Outcome::failure(failure(FailureKind::NoDestination, text, &service.object));
@@ -268,7 +267,11 @@ impl Serving<'_> {
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .chain(subset)
             .collect();
-        let groups = self.pods(&service.namespace, &wanted);
+        let groups = pods(self.traffic, self.state, |pods| {
+            let label = |key: &str| pods.labels.get(key).and_then(Value::as_str);
+            pods.namespace == service.namespace
+                && wanted.iter().all(|(key, value)| label(key) == Some(*value))
+        });
         let ready: Vec<&(PodGroup, u64)> = groups.iter().filter(|(pods, _)| port.is_on(pods)).collect();
         let total: u64 = ready.iter().map(|(_, count)| count).sum();
         if total == 0 {
@@ -290,57 +293,6 @@ impl Serving<'_> {
             *count = of_workload.map(|(_, halves)| halves).sum::<u64>().div_ceil(2);
         }
         outcome
-    }
-
-    /// The ready pods with these labels, in counts of halves: during a rollout a part of them is old.
-    fn pods(&self, namespace: &str, wanted: &[(&str, &str)]) -> Vec<(PodGroup, u64)> {
-        let selected = |pods: &Option<PodGroup>| {
-            pods.as_ref().is_some_and(|pods| {
-                pods.namespace == namespace
-                    && wanted.iter().all(|(key, value)| {
-                        pods.labels.get(*key).and_then(|found| found.as_str()) == Some(value)
-                    })
-            })
-        };
-        let mut groups = Vec::new();
-        for versions in self
-            .traffic
-            .workloads
-            .iter()
-            .filter(|versions| versions.any(selected))
-        {
-            let (before, after, pods) = self.state.rollout(versions);
-            let (old, new) = match pods {
-                Pods::Old => (2, 0),
-                Pods::Both => (1, 1),
-                Pods::New => (0, 2),
-                Pods::None => (0, 0),
-            };
-            for (group, halves) in [(before, old), (after, new)] {
-                let Some(group) = group.filter(|group| selected(group)).and_then(Option::as_ref) else {
-                    continue;
-                };
-                let replicas = self.floor(group);
-                if halves > 0 && replicas > 0 {
-                    groups.push((group.clone(), replicas * halves));
-                }
-            }
-        }
-        groups
-    }
-
-    /// The fewest pods: an autoscaler's minimum, else the replicas asked for.
-    fn floor(&self, group: &PodGroup) -> u64 {
-        let is_for = |scaler: &HorizontalPodAutoscaler| scaler.is_for(group);
-        let scalers = self
-            .traffic
-            .autoscalers
-            .iter()
-            .filter(|versions| versions.any(is_for));
-        let seen = scalers
-            .filter_map(|versions| self.state.see(versions))
-            .find(|scaler| is_for(scaler));
-        seen.map_or(group.replicas, |scaler| scaler.least)
     }
 
     /// Into pods, if they let the caller in.
@@ -384,4 +336,42 @@ fn ratio(part: u64, total: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "weights and numbers of pods are small")]
     let ratio = part as f64 / total as f64;
     ratio
+}
+
+/// The ready pods that are wanted, in counts of halves: during a rollout a part of them is old.
+fn pods(
+    traffic: &IstioTraffic,
+    state: &State<'_>,
+    is_wanted: impl Fn(&PodGroup) -> bool,
+) -> Vec<(PodGroup, u64)> {
+    let wanted = |pods: &Option<PodGroup>| pods.as_ref().is_some_and(&is_wanted);
+    let mut groups = Vec::new();
+    for versions in traffic.workloads.iter().filter(|versions| versions.any(wanted)) {
+        let (before, after, pods) = state.rollout(versions);
+        let (old, new) = match pods {
+            Pods::Old => (2, 0),
+            Pods::Both => (1, 1),
+            Pods::New => (0, 2),
+            Pods::None => (0, 0),
+        };
+        for (group, halves) in [(before, old), (after, new)] {
+            let Some(group) = group.filter(|group| wanted(group)).and_then(Option::as_ref) else {
+                continue;
+            };
+            let count = floor(traffic, state, group) * halves;
+            if count > 0 {
+                groups.push((group.clone(), count));
+            }
+        }
+    }
+    groups
+}
+
+/// The fewest pods: an autoscaler's minimum, else the replicas asked for.
+fn floor(traffic: &IstioTraffic, state: &State<'_>, group: &PodGroup) -> u64 {
+    let is_for = |scaler: &HorizontalPodAutoscaler| scaler.is_for(group);
+    let scalers = traffic.autoscalers.iter().filter(|versions| versions.any(is_for));
+    let mut seen = scalers.filter_map(|versions| state.see(versions));
+    seen.find(|scaler| is_for(scaler))
+        .map_or(group.replicas, |scaler| scaler.least)
 }

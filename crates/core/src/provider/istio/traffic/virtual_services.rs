@@ -179,20 +179,26 @@ impl Rule {
             .into_iter()
             .flatten()
             .map(|matched| Match::read(matched, namespace));
-        let answer = ["redirect", "directResponse", "delegate"]
-            .into_iter()
-            .find(|key| rule.get(key).is_some());
+        let status = |pointer: &str, usual| rule.pointer(pointer).and_then(Value::as_u64).unwrap_or(usual);
+        let answer = match () {
+            () if rule.get("redirect").is_some() => {
+                Some(format!("redirect {}", status("/redirect/redirectCode", 301)))
+            }
+            () if rule.get("directResponse").is_some() => {
+                Some(format!("response {}", status("/directResponse/status", 200)))
+            }
+            () if rule.get("delegate").is_some() => Some("delegate".to_owned()),
+            () => None,
+        };
         let action = match answer {
-            Some(key) => Action::Answer(format!("{key} of the route")),
+            Some(answer) => Action::Answer(answer),
             None => {
                 let route = rule.get("route").and_then(Value::as_array);
-                Action::Route(
-                    route
-                        .into_iter()
-                        .flatten()
-                        .filter_map(|entry| target(entry, namespace))
-                        .collect(),
-                )
+                let targets = route
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|entry| target(entry, namespace));
+                Action::Route(targets.collect())
             }
         };
         Self {
