@@ -32,6 +32,9 @@
 )]
 
 mod documented;
+#[path = "../../crates/core/tests/prover/lives.rs"]
+mod lives;
+mod predictions;
 mod process;
 mod replay;
 mod requests;

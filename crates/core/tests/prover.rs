@@ -5,10 +5,16 @@
 #[path = "prover/lives.rs"]
 mod lives;
 
+use std::path::{Path, PathBuf};
+
 use lives::{FIXTURES, Point, life};
 use tidegate_core::manifest::ManifestSet;
 use tidegate_core::prover::{Proof, Question, prove};
 use tidegate_core::provider::ProviderId;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
 
 fn verdict(before: &ManifestSet, after: &ManifestSet) -> Proof {
     prove(ProviderId::Istio, before, after, Question::default())
@@ -45,7 +51,7 @@ fn each_pair(points: &[Point], distance: usize, mut check: impl FnMut(&str, &Man
 fn every_transition_of_every_fixture_and_its_inverse_is_safe() {
     let mut states = 0;
     for (fixture, at, workload) in FIXTURES {
-        let points = life(fixture, at, workload);
+        let points = life(&fixtures(), fixture, at, workload);
         assert!(points.len() >= 12, "{fixture}: {}", points.len());
         each_pair(&points, 1, |name, before, after| {
             for (way, before, after) in [("", before, after), (" taken back", after, before)] {
@@ -80,15 +86,19 @@ const MERGES: &[(&str, &str, bool)] = &[
 #[test]
 fn neighbours_may_be_merged_exactly_where_no_state_between_fails() {
     for (fixture, at, workload) in FIXTURES {
-        each_pair(&life(fixture, at, workload), 2, |name, before, after| {
-            let (_, pair) = name.split_once(": ").expect("an environment");
-            let (from, to) = pair.split_once(" to ").expect("two points");
-            let Some((.., is_safe)) = MERGES.iter().find(|(one, other, _)| (*one, *other) == (from, to))
-            else {
-                return;
-            };
-            let proof = verdict(before, after);
-            assert_eq!(proof.is_safe(), *is_safe, "{fixture} {name}:\n{}", told(&proof));
-        });
+        each_pair(
+            &life(&fixtures(), fixture, at, workload),
+            2,
+            |name, before, after| {
+                let (_, pair) = name.split_once(": ").expect("an environment");
+                let (from, to) = pair.split_once(" to ").expect("two points");
+                let Some((.., is_safe)) = MERGES.iter().find(|(one, other, _)| (*one, *other) == (from, to))
+                else {
+                    return;
+                };
+                let proof = verdict(before, after);
+                assert_eq!(proof.is_safe(), *is_safe, "{fixture} {name}:\n{}", told(&proof));
+            },
+        );
     }
 }

@@ -26,12 +26,9 @@ pub(crate) const FIXTURES: &[(&str, &str, &str)] = &[
     ("istio/monorepo", "services/search", "web"),
 ];
 
-/// The resting points of a release, from before `init` to a tidy repository.
-pub(crate) fn life(fixture: &str, at: &str, workload: &str) -> Vec<Point> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fixtures")
-        .join(fixture)
-        .join("repo");
+/// The resting points of a release of a fixture, from before `init` to a tidy repository.
+pub(crate) fn life(fixtures: &Path, fixture: &str, at: &str, workload: &str) -> Vec<Point> {
+    let folder = fixtures.join(fixture).join("repo");
     let mut repo = directory(&folder);
     let config = Config::load(&repo, &RepoPath::root()).unwrap_or_else(|failure| panic!("{failure:?}"));
     let at = RepoPath::new(at).expect("a path");

@@ -116,6 +116,10 @@ impl Port {
 }
 
 impl Service {
+    pub(super) fn has_port(&self, number: u16) -> bool {
+        self.ports.iter().any(|port| port.number == number)
+    }
+
     pub(super) fn read(manifest: &Manifest) -> Self {
         let namespace = manifest.object.namespace.clone().unwrap_or_default();
         let selector = manifest

@@ -104,6 +104,14 @@ impl Serving<'_> {
         if request.caller == Caller::Outside {
             return self.plain(&request.host, Caller::Outside.principal());
         }
+        // Where a Service has no such port, nobody listens; on port 80 its name is as good as any that a
+        // VirtualService gives a route.
+        if let (Entry::Sidecar, Known::There(service)) = (&request.entry, self.service(&request.host))
+            && !service.has_port(request.port)
+            && request.port != 80
+        {
+            return Outcome::failure(no_route(request));
+        }
         let principal = request.caller.principal();
         match self.virtual_service() {
             None if request.entry != Entry::Sidecar => Outcome::failure(no_route(request)),
@@ -117,6 +125,20 @@ impl Serving<'_> {
                 None => Outcome::failure(no_route(request)),
                 Some(rule) => self.follow(service, rule),
             },
+        }
+    }
+
+    /// The Service of a host in this state.
+    fn service(&self, host: &str) -> Known<'_> {
+        let is_host = |service: &Service| service.host == host;
+        match self
+            .traffic
+            .services
+            .iter()
+            .find(|versions| versions.any(is_host))
+        {
+            None => Known::Unknown,
+            Some(versions) => self.state.see(versions).map_or(Known::Gone, Known::There),
         }
     }
 
@@ -171,13 +193,13 @@ impl Serving<'_> {
 
     /// To a host without any route.
     fn plain(&self, host: &str, principal: Option<&str>) -> Outcome {
-        let is_host = |service: &Service| service.host == host;
-        let known = self
-            .traffic
-            .services
-            .iter()
-            .find(|versions| versions.any(is_host));
-        if known.is_some_and(|versions| !self.state.see(versions).is_some_and(is_host)) {
+        let is_there = match self.service(host) {
+            Known::There(service) => service.has_port(self.request.port),
+            Known::Gone => false,
+            // A Service of somebody else's, if it has a Service's name.
+            Known::Unknown => destinations::namespace_of(host).is_some(),
+        };
+        if !is_there {
             return Outcome::failure(no_route(self.request));
         }
         let target = Target {
@@ -235,22 +257,18 @@ impl Serving<'_> {
     /// To the pods behind a Service that carry some labels.
     fn reach(&self, target: &Target, labels: &[(String, String)], namespace: &str) -> Outcome {
         let host = destinations::full_name(&target.host, namespace);
-        let is_host = |service: &Service| service.host == host;
-        let Some(versions) = self
-            .traffic
-            .services
-            .iter()
-            .find(|versions| versions.any(is_host))
-        else {
-            return outside(&host);
-        };
-        let Some(service) = self.state.see(versions).filter(|service| is_host(service)) else {
-            let text = format!("503 NC: there is no Service {host}");
-            return Outcome::failure(Failure {
-                kind: FailureKind::NoDestination,
-                text,
-                object: None,
-            });
+        let service = match self.service(&host) {
+            Known::There(service) => service,
+            Known::Unknown => return outside(&host),
+            Known::Gone => {
+                let text = format!("503 NC: there is no Service {host}");
+                let kind = FailureKind::NoDestination;
+                return Outcome::failure(Failure {
+                    kind,
+                    text,
+                    object: None,
+                });
+            }
         };
         // A proxy keeps the port that was called, whatever the Service has.
         let port = target.port.unwrap_or(self.request.port);
@@ -305,6 +323,16 @@ impl Serving<'_> {
         outcome.pods.insert(pods.workload.clone(), 0);
         outcome
     }
+}
+
+/// What is known of a host.
+enum Known<'a> {
+    /// It is a Service.
+    There(&'a Service),
+    /// It is one before or after, not in this state.
+    Gone,
+    /// No manifest here describes it.
+    Unknown,
 }
 
 /// A host that no manifest here describes: what it does is the same at both ends.
