@@ -3,7 +3,7 @@
 //! Takes values, gives text. Block style, two spaces, list dashes at their parent's column, text of several lines as `|` blocks where
 //! that is exact. Long lines are never folded.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::spelling::{self, Context};
 
@@ -19,9 +19,9 @@ use crate::spelling::{self, Context};
 /// ```
 #[must_use]
 pub fn print(value: &Value) -> String {
-    let mut lines = Layout::default().lines(value).join("\n");
-    lines.push('\n');
-    lines
+    let mut out = String::new();
+    Layout::default().root(&mut out, value);
+    out
 }
 
 /// Several documents, with `---` between them.
@@ -32,12 +32,20 @@ pub fn print(value: &Value) -> String {
 /// ```
 #[must_use]
 pub fn print_stream<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
-    let documents: Vec<String> = values.into_iter().map(print).collect();
-    documents.join("---\n")
+    let mut out = String::new();
+    for (index, value) in values.into_iter().enumerate() {
+        if index > 0 {
+            out.push_str("---\n");
+        }
+        Layout::default().root(&mut out, value);
+    }
+    out
 }
 
 /// Keys longer than this are written with `? `: a parser need not look further for the colon (YAML 1.2.2 section 7.4.2).
 const LONGEST_IMPLICIT_KEY: usize = 1000;
+
+const DASH: &str = "- ";
 
 /// Habits of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,157 +62,148 @@ impl Default for Layout {
     }
 }
 
-/// What follows a key's colon or a list's dash.
-pub(crate) enum Tail {
-    /// Text on the same line.
-    Inline(String),
-    /// Lines of their own, indented as given; with what comes on the line before them (`|-`), if anything.
-    Lines {
-        header: String,
-        indent: usize,
-        lines: Vec<String>,
-    },
-}
-
+/// As lines: for edits, which put them where they belong.
 impl Layout {
     /// A value at column 0; at least one line, none with a line end.
     pub(crate) fn lines(self, value: &Value) -> Vec<String> {
-        match value {
-            Value::Object(map) if !map.is_empty() => self.map(map),
-            Value::Array(list) if !list.is_empty() => self.list(list),
-            Value::String(text) => match spelling::block_indicator(text) {
-                Some(indicator) => std::iter::once(indicator.to_owned())
-                    .chain(block_lines(text, self.step))
-                    .collect(),
-                None => vec![spelling::scalar(value, Context::Block)],
-            },
-            _ => vec![inline(value)],
-        }
+        cut(|out| self.root(out, value))
     }
 
-    fn map(self, map: &Map<String, Value>) -> Vec<String> {
-        map.iter()
-            .flat_map(|(key, value)| self.entry(&spelling::string(key, Context::Block), value))
-            .collect()
-    }
-
-    fn list(self, list: &[Value]) -> Vec<String> {
-        list.iter().flat_map(|item| self.item(item)).collect()
-    }
-
-    /// A map entry at column 0; `key` is spelled already.
+    /// A map entry at column 0.
     pub(crate) fn entry(self, key: &str, value: &Value) -> Vec<String> {
-        if key.len() > LONGEST_IMPLICIT_KEY {
-            return std::iter::once(format!("? {key}"))
-                .chain(self.hang(":", self.tail(value)))
-                .collect();
-        }
-        self.hang(&format!("{key}:"), self.tail(value))
-    }
-
-    fn hang(self, head: &str, tail: Tail) -> Vec<String> {
-        match tail {
-            Tail::Inline(text) => vec![format!("{head} {text}")],
-            Tail::Lines {
-                header,
-                indent,
-                lines,
-            } => {
-                let head = if header.is_empty() {
-                    head.to_owned()
-                } else {
-                    format!("{head} {header}")
-                };
-                std::iter::once(head).chain(indented(lines, indent)).collect()
-            }
-        }
-    }
-
-    /// What follows the colon of a key at column 0.
-    pub(crate) fn tail(self, value: &Value) -> Tail {
-        match value {
-            Value::Object(map) if !map.is_empty() => Tail::Lines {
-                header: String::new(),
-                indent: self.step,
-                lines: self.map(map),
-            },
-            Value::Array(list) if !list.is_empty() => Tail::Lines {
-                header: String::new(),
-                indent: self.dash,
-                lines: self.list(list),
-            },
-            Value::String(text) => match spelling::block_indicator(text) {
-                Some(indicator) => {
-                    let lines = block_lines(text, 0).collect();
-                    Tail::Lines {
-                        header: indicator.to_owned(),
-                        indent: self.step,
-                        lines,
-                    }
-                }
-                None => Tail::Inline(spelling::scalar(value, Context::Block)),
-            },
-            _ => Tail::Inline(inline(value)),
-        }
+        cut(|out| self.push_entry(out, key, value, 0))
     }
 
     /// A list item at column 0, what is inside it behind the dash.
     pub(crate) fn item(self, value: &Value) -> Vec<String> {
-        const DASH: &str = "- ";
-        let mut lines = match value {
-            Value::String(text) if spelling::block_indicator(text).is_some() => {
-                // Text of an item is indented against the dash, not against what stands behind it.
-                let indicator = spelling::block_indicator(text).unwrap_or("|");
-                let head = format!("{DASH}{indicator}");
-                return std::iter::once(head)
-                    .chain(block_lines(text, DASH.len()))
-                    .collect();
+        cut(|out| self.push_item(out, value, 0))
+    }
+}
+
+fn cut(write: impl FnOnce(&mut String)) -> Vec<String> {
+    let mut out = String::new();
+    write(&mut out);
+    block_lines(&out).map(str::to_owned).collect()
+}
+
+/// As text: each writes from where the line is, to the end of the last line it needs.
+impl Layout {
+    fn root(self, out: &mut String, value: &Value) {
+        self.node(out, value, 0, self.step);
+    }
+
+    /// A value; its first line is indented already, those that follow go to `column`, or to `text_column` where they are text.
+    fn node(self, out: &mut String, value: &Value, column: usize, text_column: usize) {
+        match value {
+            Value::Object(map) if !map.is_empty() => {
+                for (index, (key, value)) in map.iter().enumerate() {
+                    indent(out, if index == 0 { 0 } else { column });
+                    self.push_entry(out, key, value, column);
+                }
             }
-            _ => self.lines(value).into_iter(),
+            Value::Array(list) if !list.is_empty() => {
+                for (index, item) in list.iter().enumerate() {
+                    indent(out, if index == 0 { 0 } else { column });
+                    self.push_item(out, item, column);
+                }
+            }
+            _ => inline_or_text(out, value, text_column),
+        }
+    }
+
+    fn push_entry(self, out: &mut String, key: &str, value: &Value, column: usize) {
+        let start = out.len();
+        spelling::push_string(out, key, Context::Block);
+        if out.len() - start > LONGEST_IMPLICIT_KEY {
+            out.insert_str(start, "? ");
+            out.push('\n');
+            indent(out, column);
+        }
+        out.push(':');
+        let inner = match value {
+            Value::Object(map) if !map.is_empty() => column + self.step,
+            Value::Array(list) if !list.is_empty() => column + self.dash,
+            _ => {
+                out.push(' ');
+                return inline_or_text(out, value, column + self.step);
+            }
         };
-        let first = lines.next().unwrap_or_default();
-        std::iter::once(format!("{DASH}{first}"))
-            .chain(indented(lines, DASH.len()))
-            .collect()
+        out.push('\n');
+        indent(out, inner);
+        self.node(out, value, inner, inner);
+    }
+
+    fn push_item(self, out: &mut String, value: &Value, column: usize) {
+        out.push_str(DASH);
+        // Text of an item is indented against the dash, as all else in it.
+        let inner = column + DASH.len();
+        self.node(out, value, inner, inner);
+    }
+}
+
+/// A scalar or an empty collection to the end of the line, or text on lines of its own below.
+fn inline_or_text(out: &mut String, value: &Value, column: usize) {
+    let text = value
+        .as_str()
+        .and_then(|text| Some((text, spelling::block_indicator(text)?)));
+    match (text, value) {
+        (Some((text, indicator)), _) => {
+            out.push_str(indicator);
+            for line in block_lines(text) {
+                out.push('\n');
+                // Blank lines stay blank.
+                indent(out, if line.is_empty() { 0 } else { column });
+                out.push_str(line);
+            }
+        }
+        (None, Value::String(text)) => spelling::push_string(out, text, Context::Block),
+        (None, _) => push_flow(out, value, Context::Flow),
+    }
+    out.push('\n');
+}
+
+fn indent(out: &mut String, mut columns: usize) {
+    const SPACES: &str = "                                ";
+    while columns > 0 {
+        let width = columns.min(SPACES.len());
+        out.push_str(&SPACES[..width]);
+        columns -= width;
     }
 }
 
 /// The lines of a block scalar; those of `|+` include the blank ones at the end.
-pub(crate) fn block_lines(text: &str, indent: usize) -> impl Iterator<Item = String> {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    indented(text.split('\n').map(str::to_owned), indent)
-}
-
-/// Blank lines stay blank.
-fn indented(lines: impl IntoIterator<Item = String>, indent: usize) -> impl Iterator<Item = String> {
-    lines.into_iter().map(move |line| {
-        if line.is_empty() {
-            line
-        } else {
-            format!("{:indent$}{line}", "")
-        }
-    })
-}
-
-fn inline(value: &Value) -> String {
-    flow(value, Context::Flow)
+pub(crate) fn block_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.strip_suffix('\n').unwrap_or(text).split('\n')
 }
 
 /// A value on one line, in brackets where it is a collection.
 pub(crate) fn flow(value: &Value, context: Context) -> String {
+    let mut out = String::new();
+    push_flow(&mut out, value, context);
+    out
+}
+
+fn push_flow(out: &mut String, value: &Value, context: Context) {
     match value {
         Value::Object(map) => {
-            let entries: Vec<String> = map
-                .iter()
-                .map(|(key, value)| format!("{}: {}", spelling::string(key, context), flow(value, context)))
-                .collect();
-            format!("{{{}}}", entries.join(", "))
+            out.push('{');
+            for (index, (key, value)) in map.iter().enumerate() {
+                out.push_str(if index == 0 { "" } else { ", " });
+                spelling::push_string(out, key, context);
+                out.push_str(": ");
+                push_flow(out, value, context);
+            }
+            out.push('}');
         }
         Value::Array(list) => {
-            let items: Vec<String> = list.iter().map(|item| flow(item, context)).collect();
-            format!("[{}]", items.join(", "))
+            out.push('[');
+            for (index, item) in list.iter().enumerate() {
+                out.push_str(if index == 0 { "" } else { ", " });
+                push_flow(out, item, context);
+            }
+            out.push(']');
         }
-        scalar => spelling::scalar(scalar, context),
+        scalar => spelling::push_scalar(out, scalar, context),
     }
 }
 

@@ -21,43 +21,54 @@ pub(crate) enum Context {
 
 /// A scalar on one line.
 pub(crate) fn scalar(value: &Value, context: Context) -> String {
+    let mut out = String::new();
+    push_scalar(&mut out, value, context);
+    out
+}
+
+pub(crate) fn push_scalar(out: &mut String, value: &Value, context: Context) {
     match value {
-        Value::String(text) => string(text, context),
-        Value::Number(number) => number::spelled(number),
-        other => other.to_string(),
+        Value::String(text) => push_string(out, text, context),
+        Value::Number(number) => out.push_str(&number::spelled(number)),
+        other => out.push_str(&other.to_string()),
     }
 }
 
 pub(crate) fn string(text: &str, context: Context) -> String {
+    let mut out = String::new();
+    push_string(&mut out, text, context);
+    out
+}
+
+pub(crate) fn push_string(out: &mut String, text: &str, context: Context) {
     if is_plain(text, context) {
-        text.to_owned()
+        out.push_str(text);
     } else {
-        double(text)
+        push_double(out, text);
     }
 }
 
 /// Whether a string can stand without quotes.
 pub(crate) fn is_plain(text: &str, context: Context) -> bool {
-    let Some(first) = text.chars().next() else {
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
         return false;
     };
-    let ordinary = |c: char| matches!(c, ' '..='~') || c.is_alphanumeric();
-    if context == Context::Json || !text.chars().all(ordinary) {
+    let is_ordinary = |c: char| matches!(c, ' '..='~') || c.is_alphanumeric();
+    if context == Context::Json || !text.chars().all(is_ordinary) {
         return false;
     }
-    if text.starts_with([
-        ' ', ',', '[', ']', '{', '}', '#', '&', '*', '!', '|', '>', '\'', '"', '%', '@', '`', '?', ':',
-    ]) || text.ends_with([' ', ':'])
-    {
+    if b" ,[]{}#&*!|>'\"%@`?:".contains(first) || b" :".contains(last) {
         return false;
     }
-    if first == '-' && text.chars().nth(1).is_none_or(|c| c == ' ') {
+    if *first == b'-' && bytes.get(1).is_none_or(|&second| second == b' ') {
         return false;
     }
-    if text.starts_with("---") || text.starts_with("...") || text.contains(": ") || text.contains(" #") {
+    let ends_value = |pair: &[u8]| matches!(pair, b": " | b" #");
+    if text.starts_with("---") || text.starts_with("...") || bytes.windows(2).any(ends_value) {
         return false;
     }
-    if context == Context::Flow && text.contains([',', '[', ']', '{', '}', ':']) {
+    if context == Context::Flow && bytes.iter().any(|byte| b",[]{}:".contains(byte)) {
         return false;
     }
     !is_special(text)
@@ -65,19 +76,17 @@ pub(crate) fn is_plain(text: &str, context: Context) -> bool {
 
 /// Whether some reader takes the text for something else than a string.
 fn is_special(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let words = [
+    const WORDS: [&str; 12] = [
         "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "=", "<<",
     ];
-    if words.contains(&lower.as_str()) {
+    const NUMBERS: [&str; 5] = [".inf", ".nan", "inf", "nan", "infinity"];
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is = |text: &str, words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is(text, &WORDS) || is(unsigned, &NUMBERS) {
         return true;
     }
-    let unsigned = lower.strip_prefix(['+', '-']).unwrap_or(&lower);
-    if matches!(unsigned, ".inf" | ".nan" | "inf" | "nan" | "infinity") {
-        return true;
-    }
-    let numeric = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
-    if !numeric {
+    let is_numeric = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.');
+    if !text.starts_with(is_numeric) {
         return false;
     }
     let readers = [Reader::Kubectl, Reader::Kustomize, Reader::Yaml12];
@@ -88,6 +97,7 @@ fn is_special(text: &str) -> bool {
     };
     // Underscores go anywhere for some readers, a range error makes a string only for some, and 1:30:00 is a number in base 60.
     let bare: String = unsigned.chars().filter(|&c| c != '_').collect();
+    let bare = bare.to_ascii_lowercase();
     !read_as_string(text)
         || !read_as_string(&bare)
         || is_timestamp(text)
@@ -112,6 +122,11 @@ fn is_float(text: &str) -> bool {
 /// A string in double quotes, on one line.
 pub(crate) fn double(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
+    push_double(&mut out, text);
+    out
+}
+
+fn push_double(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -127,7 +142,6 @@ pub(crate) fn double(text: &str) -> String {
         }
     }
     out.push('"');
-    out
 }
 
 /// A string in single quotes, if it can be.
@@ -155,10 +169,13 @@ fn is_printable(c: char) -> bool {
 
 /// The indicator of a block scalar that holds exactly this text, `|`, `|-` or `|+`; `None` if only quotes do.
 pub(crate) fn block_indicator(text: &str) -> Option<&'static str> {
+    if !text.contains('\n') {
+        return None;
+    }
     let content = text.trim_end_matches('\n');
     let clean =
         |line: &str| line.chars().all(|c| c == '\t' || is_printable(c)) && !line.ends_with([' ', '\t']);
-    if !text.contains('\n') || content.is_empty() || content.starts_with([' ', '\t', '\n']) {
+    if content.is_empty() || content.starts_with([' ', '\t', '\n']) {
         return None;
     }
     if !content.split('\n').all(clean) {

@@ -30,7 +30,7 @@ pub(crate) fn spell(draft: &Draft<'_>, container: NodeId, key: Option<&str>, val
     let at = draft.start(container, 0);
     let layout = draft.layout(at);
     match key {
-        Some(key) => layout.entry(&spelling::string(key, Context::Block), value),
+        Some(key) => layout.entry(key, value),
         None => layout.item(value),
     }
 }

@@ -119,7 +119,7 @@ fn lines(
         let step = if slot.dash { 2 } else { layout.step };
         let indent = indent.unwrap_or_else(|| slot.column.unwrap_or(0) + step);
         let indicator = indicator(draft, node, text).unwrap_or("|");
-        let lines = print::block_lines(text, 0).collect();
+        let lines = print::block_lines(text).map(str::to_owned).collect();
         return (
             join_words(&Some(anchor.to_owned()), indicator),
             Lines { lines, indent },
