@@ -24,20 +24,23 @@ fn moved(tree: &mut Tree, node: NodeId) -> Value {
         NodeKind::Scalar { value, .. } => value.take(),
         NodeKind::Alias { .. } => Value::Null,
         NodeKind::List { items, .. } => {
-            let children: Vec<NodeId> = items.iter().map(|item| item.value).collect();
-            children.into_iter().map(|child| moved(tree, child)).collect()
+            let items = std::mem::take(items);
+            let list = items.iter().map(|item| moved(tree, item.value)).collect();
+            if let NodeKind::List { items: place, .. } = &mut tree.nodes[node].kind {
+                *place = items;
+            }
+            list
         }
         NodeKind::Map { entries, .. } => {
-            let children: Vec<(String, NodeId)> = entries
+            let entries = std::mem::take(entries);
+            let children = entries
                 .iter()
-                .map(|entry| (entry.name.clone(), entry.value))
-                .collect();
-            Value::Object(
-                children
-                    .into_iter()
-                    .map(|(name, child)| (name, moved(tree, child)))
-                    .collect(),
-            )
+                .map(|entry| (entry.name.clone(), moved(tree, entry.value)));
+            let map = children.collect();
+            if let NodeKind::Map { entries: place, .. } = &mut tree.nodes[node].kind {
+                *place = entries;
+            }
+            Value::Object(map)
         }
     }
 }

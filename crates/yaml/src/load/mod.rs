@@ -141,11 +141,13 @@ struct Anchored {
 
 impl<'t, 'b, 'l> Loader<'t, 'b, 'l> {
     fn new(text: &'t str, budget: &'b mut Budget<'l>) -> Self {
+        // About one node in twelve bytes; larger texts grow into their size.
+        let expected = (text.len() / 12).min(512);
         Self {
             text,
             chars: Chars::new(text),
             cursor: 0,
-            nodes: Vec::new(),
+            nodes: Vec::with_capacity(expected),
             anchors: Vec::new(),
             anchored: HashMap::new(),
             stack: Vec::new(),
@@ -186,8 +188,9 @@ impl<'t, 'b, 'l> Loader<'t, 'b, 'l> {
         Ok(())
     }
 
-    fn into_tree(self) -> Option<Tree> {
+    fn into_tree(mut self) -> Option<Tree> {
         let root = self.root?;
+        self.nodes.shrink_to_fit();
         let is_empty = matches!(
             self.nodes[root].kind,
             NodeKind::Scalar {
