@@ -51,8 +51,17 @@ pub enum Scope {
 
 type TypeIndex = usize;
 
+/// The fields of a type that have a rule: a few, of which the last of a name counts.
 #[derive(Debug, Clone, Default)]
-struct Fields(HashMap<String, (Rule, Option<TypeIndex>)>);
+struct Fields(Vec<Field>);
+
+#[derive(Debug, Clone)]
+struct Field {
+    name: String,
+    rule: Rule,
+    /// The type inside the field; for a list, of its items.
+    inner: Option<TypeIndex>,
+}
 
 /// How a patch and a field come together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,14 +151,15 @@ impl<'r> Place<'r> {
                 },
             );
         }
-        let Some((rule, inner)) = self.rules.types[index].0.get(name) else {
+        let mut fields = self.rules.types[index].0.iter().rev();
+        let Some(field) = fields.find(|field| field.name == name) else {
             return (None, nowhere);
         };
         (
-            Some(rule),
+            Some(&field.rule),
             Self {
-                fields: *inner,
-                is_values: *rule == Rule::Values,
+                fields: field.inner,
+                is_values: field.rule == Rule::Values,
                 ..self
             },
         )

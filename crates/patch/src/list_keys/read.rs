@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Fields, Kind, MergeKey, Rule, Rules, RulesError, Scope, TypeIndex};
+use super::{Field, Fields, Kind, MergeKey, Rule, Rules, RulesError, Scope, TypeIndex};
 
 pub(super) fn rules(text: &str) -> Result<Rules, RulesError> {
     let mut reader = Reader::default();
@@ -16,23 +16,32 @@ pub(super) fn rules(text: &str) -> Result<Rules, RulesError> {
 }
 
 #[derive(Default)]
-struct Reader {
+struct Reader<'t> {
     rules: Rules,
     /// A type can be mentioned before its fields are read.
-    names: HashMap<String, TypeIndex>,
+    names: HashMap<&'t str, TypeIndex>,
     current: Option<TypeIndex>,
 }
 
-impl Reader {
-    fn line(&mut self, line: &str) -> Option<()> {
+/// No line has more words than this.
+const WORDS: usize = 5;
+
+impl<'t> Reader<'t> {
+    fn line(&mut self, line: &'t str) -> Option<()> {
         if line.is_empty() || line.starts_with('#') {
             return Some(());
         }
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if line.starts_with("  ") {
-            return self.field(&words);
+        let mut words = [""; WORDS];
+        let mut count = 0;
+        for word in line.split_ascii_whitespace() {
+            *words.get_mut(count)? = word;
+            count += 1;
         }
-        match words[..] {
+        let words = &words[..count];
+        if line.starts_with("  ") {
+            return self.field(words);
+        }
+        match *words {
             ["kind", api_version, kind, scope, type_name] => {
                 let scope = match scope {
                     "namespaced" => Scope::Namespaced,
@@ -50,7 +59,7 @@ impl Reader {
         Some(())
     }
 
-    fn field(&mut self, words: &[&str]) -> Option<()> {
+    fn field(&mut self, words: &[&'t str]) -> Option<()> {
         let (name, rule, inner) = match *words {
             [name, "map", inner] => (name, Rule::Map, Some(inner)),
             [name, "values", inner] => (name, Rule::Values, Some(inner)),
@@ -63,18 +72,17 @@ impl Reader {
         };
         let inner = inner.map(|inner| self.type_index(inner));
         let current = self.current?;
-        self.rules.types[current].0.insert(name.to_owned(), (rule, inner));
+        let name = name.to_owned();
+        self.rules.types[current].0.push(Field { name, rule, inner });
         Some(())
     }
 
-    fn type_index(&mut self, name: &str) -> TypeIndex {
-        if let Some(index) = self.names.get(name) {
-            return *index;
-        }
-        let index = self.rules.types.len();
-        self.rules.types.push(Fields::default());
-        self.names.insert(name.to_owned(), index);
-        index
+    fn type_index(&mut self, name: &'t str) -> TypeIndex {
+        let types = &mut self.rules.types;
+        *self.names.entry(name).or_insert_with(|| {
+            types.push(Fields::default());
+            types.len() - 1
+        })
     }
 }
 
