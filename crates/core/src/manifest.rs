@@ -33,12 +33,13 @@ impl ObjectRef {
 
     /// Reads the reference of a manifest or patch; `None` where apiVersion, kind or name is missing or no text.
     pub fn of(value: &Value) -> Option<Self> {
-        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let text = |value: &Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
+        let metadata = value.get("metadata")?;
         Some(Self {
-            api_version: text("/apiVersion")?,
-            kind: text("/kind")?,
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name")?,
+            api_version: text(value, "apiVersion")?,
+            kind: text(value, "kind")?,
+            namespace: text(metadata, "namespace"),
+            name: text(metadata, "name")?,
         })
     }
 

@@ -80,7 +80,7 @@ impl<'a> Generator<'a> {
     fn service_account(&mut self, subject: &Subject<'_>) -> Result<Vec<Manifest>, Diagnostic> {
         let name = &subject.spec.name;
         let labels = json!({"applicationName": name});
-        let values = subject.values(&[("labels", labels)]);
+        let values = subject.values([("labels", labels)]);
         Ok(self
             .make(Template::ServiceAccount, subject, name, values)?
             .into_iter()
@@ -99,11 +99,11 @@ impl<'a> Generator<'a> {
         };
         let mut objects = Vec::new();
         let name = subject.object_name();
-        let values = subject.pod_values(&deployment.pod, &[("has_service", json!(has_service))])?;
+        let values = subject.pod_values(&deployment.pod, ("has_service", json!(has_service)))?;
         objects.extend(self.make(Template::Deployment, subject, &name, values)?);
         if has_service {
             let selector = subject.service_selector()?;
-            let values = subject.values(&[("labels", subject.labels()?), ("service_selector", selector)]);
+            let values = subject.values([("labels", subject.labels()?), ("service_selector", selector)]);
             objects.extend(self.make(Template::Service, subject, &name, values)?);
         }
         if deployment.has_ingress {
@@ -136,7 +136,7 @@ impl<'a> Generator<'a> {
             .as_object_mut()
             .into_iter()
             .for_each(|labels| labels.extend(own.clone()));
-        let values = subject.values(&[
+        let values = subject.values([
             ("labels", labels),
             ("hosts", json!(subject.hosts()?)),
             ("tls_secret", json!(format!("{name}-tls"))),
@@ -157,7 +157,7 @@ impl<'a> Generator<'a> {
         let metrics = autoscaling.metrics.iter();
         let metrics = metrics
             .map(|metric| json!({"name": metric.name, "average_utilization": metric.average_utilization}));
-        let values = subject.values(&[
+        let values = subject.values([
             ("labels", subject.labels()?),
             ("api_version", json!(self.config.render.hpa_api.as_str())),
             ("deployment_name", json!(name)),
@@ -170,7 +170,7 @@ impl<'a> Generator<'a> {
 
     fn virtual_service(&mut self, subject: &Subject<'_>) -> Result<Option<Manifest>, Diagnostic> {
         let name = subject.virtual_service_name()?;
-        let values = subject.values(&[
+        let values = subject.values([
             ("labels", subject.labels()?),
             (
                 "api_version",
@@ -193,7 +193,7 @@ impl<'a> Generator<'a> {
         let name = subject.authorization_policy_name()?;
         let trust_domain = &self.config.authz.trust_domain;
         let rules = rules.iter().map(|rule| rendered(rule, trust_domain)).collect();
-        let values = subject.values(&[
+        let values = subject.values([
             ("labels", subject.labels()?),
             (
                 "api_version",
@@ -213,7 +213,7 @@ impl<'a> Generator<'a> {
         subject: &Subject<'_>,
         cronjob: &CronJobSpec,
     ) -> Result<Vec<Manifest>, Diagnostic> {
-        let values = subject.pod_values(&cronjob.pod, &[("schedule", json!(cronjob.schedule))])?;
+        let values = subject.pod_values(&cronjob.pod, ("schedule", json!(cronjob.schedule)))?;
         Ok(self
             .make(Template::CronJob, subject, &subject.object_name(), values)?
             .into_iter()

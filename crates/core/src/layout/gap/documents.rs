@@ -100,20 +100,20 @@ fn identity(origin: &Location, document: &Document) -> Result<ObjectRef, Diagnos
         &["metadata", "name"],
         &["metadata", "namespace"],
     ] {
-        let name = path.join(".");
-        let found = value.pointer(&format!("/{}", path.join("/")));
-        let is_optional = name == "metadata.namespace";
+        let found = path.iter().try_fold(value, |value, key| value.get(key));
+        let is_optional = path == ["metadata", "namespace"];
         match found {
             Some(serde_json::Value::String(text)) if !text.is_empty() => {}
             None | Some(serde_json::Value::Null) if is_optional => {}
             None | Some(serde_json::Value::Null | serde_json::Value::String(_)) => {
+                let name = path.join(".");
                 let missing = Diagnostic::error(Code::InvalidValue, format!("`{name}` is missing"));
                 return Err(missing.at(origin.below(path)).hint(missing_hint(value, &name)));
             }
             Some(other) => {
                 let wrong = Diagnostic::error(
                     Code::WrongType,
-                    format!("`{name}` is {}, not a string", shape(other)),
+                    format!("`{}` is {}, not a string", path.join("."), shape(other)),
                 );
                 return Err(wrong.at(origin.below(path)).hint("put it in quotes"));
             }

@@ -118,7 +118,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Values of every template, with those of one.
-    pub(super) fn values(&self, more: &[(&str, Value)]) -> Map<String, Value> {
+    pub(super) fn values<const N: usize>(&self, more: [(&str, Value); N]) -> Map<String, Value> {
         let render = &self.config.render;
         let common = [
             ("name", json!(self.spec.name)),
@@ -129,17 +129,17 @@ impl<'a> Subject<'a> {
             ("container_port", json!(render.container_port)),
         ];
         common
-            .iter()
+            .into_iter()
             .chain(more)
-            .map(|(key, value)| ((*key).to_owned(), value.clone()))
+            .map(|(key, value)| (key.to_owned(), value))
             .collect()
     }
 
-    /// Values of a template that holds a pod template.
+    /// Values of a template that holds a pod template, with one of its own.
     pub(super) fn pod_values(
         &self,
         pod: &PodSpec,
-        more: &[(&str, Value)],
+        (key, value): (&str, Value),
     ) -> Result<Map<String, Value>, Diagnostic> {
         let mut labels = self.labels()?;
         let mut pod_labels = labels.clone();
@@ -152,7 +152,7 @@ impl<'a> Subject<'a> {
         if self.spec.deletion_protection {
             labels["deletionProtection"] = json!("enabled");
         }
-        let mut values = self.values(&[
+        let mut values = self.values([
             ("labels", labels),
             ("pod_labels", pod_labels),
             ("app_label", json!(self.app_label()?)),
@@ -171,7 +171,7 @@ impl<'a> Subject<'a> {
                 )),
             ),
         ]);
-        values.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        values.insert(key.to_owned(), value);
         Ok(values)
     }
 

@@ -1,5 +1,7 @@
 //! Patterns over names: `{{ name }}--{{ deployment }}`.
 
+use std::sync::LazyLock;
+
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
 use serde::Deserialize;
 
@@ -55,7 +57,7 @@ impl Pattern {
             namespace => names.namespace,
             environment => names.environment,
         };
-        let filled = engine()
+        let filled = ENGINE
             .render_str(&self.0, context)
             .map_err(|error| self.explain(&error))?;
         if filled.len() > LONGEST {
@@ -81,6 +83,8 @@ impl Pattern {
         }
     }
 }
+
+static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(engine);
 
 fn engine() -> Environment<'static> {
     let mut engine = Environment::empty();
