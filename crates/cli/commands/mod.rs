@@ -2,17 +2,20 @@
 //! transition is written, how a command ends.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure};
-use tidegate_core::model::Release;
+use tidegate_core::model::{Application, Release};
 use tidegate_core::repo::{ReadError, RepoPath};
 use tidegate_core::transition::Transition;
+use tidegate_yaml::Stream;
 
 use crate::args::WriteArgs;
 use crate::disk::WriteError;
 use crate::git::GitError;
 use crate::report;
+use crate::report::diagnostic::Files;
 use crate::workspace::Workspace;
 
 pub(crate) mod abort;
@@ -128,17 +131,44 @@ impl From<WriteError> for Stop {
 
 /// Prints diagnostics to standard error, with the lines they are about.
 pub(crate) fn show(workspace: Option<&Workspace>, diagnostics: &[Diagnostic]) {
-    if diagnostics.is_empty() {
-        return;
-    }
     let text_of = |path: &RepoPath| workspace?.repo().read(path).ok()?;
     show_from(&text_of, diagnostics);
 }
 
+/// Prints what was met while an application was loaded; its files are not parsed again.
+pub(crate) fn show_notices(workspace: &Workspace, application: &Application) {
+    show_from(
+        &Loaded {
+            workspace,
+            application,
+        },
+        &application.notices,
+    );
+}
+
 /// As [`show`], for files that need not be in a repository.
-pub(crate) fn show_from(files: &dyn report::diagnostic::Files, diagnostics: &[Diagnostic]) {
+pub(crate) fn show_from(files: &dyn Files, diagnostics: &[Diagnostic]) {
+    if diagnostics.is_empty() {
+        return;
+    }
     let color = report::Color::of(&std::io::stderr());
     report::message(&report::diagnostic::render(diagnostics, files, color));
+}
+
+/// The files of an application that is loaded.
+struct Loaded<'a> {
+    workspace: &'a Workspace,
+    application: &'a Application,
+}
+
+impl Files for Loaded<'_> {
+    fn text(&self, file: &RepoPath) -> Option<String> {
+        self.workspace.repo().read(file).ok()?
+    }
+
+    fn parsed(&self, file: &RepoPath) -> Option<Arc<Stream>> {
+        self.application.files.get(file).map(Arc::clone)
+    }
 }
 
 /// An application and one of its releases.

@@ -3,7 +3,7 @@
 use tidegate_core::change::ChangeSet;
 use tidegate_core::plan::remaining;
 
-use super::{Outcome, Stop, choose, no_release, show};
+use super::{Outcome, Stop, choose, no_release, show_notices};
 use crate::args::{PlanArgs, PlanFormat};
 use crate::report::{self, plan};
 use crate::workspace::Workspace;
@@ -14,7 +14,7 @@ pub(crate) fn run(workspace: &Workspace, args: &PlanArgs) -> Result<Outcome, Sto
     };
     let release = chosen.release();
     let steps = remaining(&chosen.checkout, &ChangeSet::default(), &release.workload)?;
-    show(Some(workspace), &chosen.checkout.application.notices);
+    show_notices(workspace, &chosen.checkout.application);
     let name = &chosen.checkout.application.name;
     let text = match args.format {
         PlanFormat::Text => plan::text(name, &release.workload, &steps),

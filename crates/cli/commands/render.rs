@@ -1,5 +1,6 @@
 //! `tidegate render`: the patched manifests of one environment.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use anyhow::Context;
@@ -7,15 +8,16 @@ use tidegate_core::diagnostic::{Code, Diagnostic};
 use tidegate_core::manifest::ManifestSet;
 use tidegate_core::model::Application;
 
-use super::{Outcome, Stop, show};
+use super::{Outcome, Stop, show_notices};
 use crate::args::RenderArgs;
 use crate::report;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &RenderArgs) -> Result<Outcome, Stop> {
     let folder = workspace.application_folder(&format!("render --env {}", args.env))?;
-    let application = &workspace.load_environment(&folder, &args.env)?;
-    show(Some(workspace), &application.notices);
+    // The command ends with what it prints: nothing of the application need be taken down before.
+    let application = &*ManuallyDrop::new(workspace.load_environment(&folder, &args.env)?);
+    show_notices(workspace, application);
     let rendered = &application.environments[&args.env].rendered;
     match &args.output_dir {
         None => report::product(&tidegate_yaml::print_stream(

@@ -1,12 +1,14 @@
 //! `tidegate status`: where releases stand.
 
+use std::mem::ManuallyDrop;
+
 use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Diagnostic, Severity};
 use tidegate_core::phase::Position;
 use tidegate_core::standing::Standing;
 use tidegate_core::transition::disagree;
 
-use super::{Outcome, Stop, show};
+use super::{Outcome, Stop, show, show_notices};
 use crate::args::{StatusArgs, StatusFormat};
 use crate::report::{self, status};
 use crate::workspace::Workspace;
@@ -18,14 +20,15 @@ pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, S
             "a write was interrupted ({journal}); the next command that writes finishes it\n"
         ));
     }
-    let mut checkouts: Vec<Checkout<'_>> = Vec::new();
+    // The command ends with what it prints: nothing of the applications need be taken down before.
+    let mut checkouts: ManuallyDrop<Vec<Checkout<'_>>> = ManuallyDrop::default();
     for folder in workspace.application_folders()? {
         checkouts.push(workspace.load(&folder)?);
     }
     let wanted = args.release.workload.as_deref();
     let mut standings = Vec::new();
-    for checkout in &checkouts {
-        show(Some(workspace), &checkout.application.notices);
+    for checkout in checkouts.iter() {
+        show_notices(workspace, &checkout.application);
         for release in &checkout.application.releases {
             if wanted.is_none_or(|wanted| release.workload == wanted) {
                 standings.push((checkout, release, Standing::of(&checkout.application, release)));

@@ -69,8 +69,8 @@ impl DiskRepo {
             let message = "one run reads at most 10,000 files and 256 MiB";
             return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, message)));
         }
-        let mut content = Vec::new();
-        // The file may grow while it is read.
+        // Room for the end too, which is met by reading once more. The file may grow while it is read.
+        let mut content = Vec::with_capacity(bytes as usize + 1);
         (&mut file)
             .take(FILE_LIMIT + 1)
             .read_to_end(&mut content)

@@ -5,9 +5,12 @@
 
 mod source;
 
+use std::sync::Arc;
+
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use tidegate_core::diagnostic::{Diagnostic, Severity};
 use tidegate_core::repo::RepoPath;
+use tidegate_yaml::Stream;
 
 use super::{Color, escape};
 use source::{Sources, Spot};
@@ -16,6 +19,12 @@ use source::{Sources, Spot};
 pub(crate) trait Files {
     /// The text of a file; `None` where it cannot be read.
     fn text(&self, file: &RepoPath) -> Option<String>;
+
+    /// The file as it was parsed, where it was: then it is not parsed again.
+    fn parsed(&self, file: &RepoPath) -> Option<Arc<Stream>> {
+        let _ = file;
+        None
+    }
 
     /// What a person calls the file: its path in the repository, unless they named it otherwise.
     fn name(&self, file: &RepoPath) -> String {

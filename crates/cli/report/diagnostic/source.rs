@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use tidegate_core::diagnostic::{Location, Place};
 use tidegate_core::repo::RepoPath;
@@ -36,7 +37,7 @@ pub(super) struct Sources<'a> {
 
 struct Source {
     text: String,
-    stream: Option<Stream>,
+    stream: Option<Arc<Stream>>,
     hidden: Vec<Range<usize>>,
 }
 
@@ -52,9 +53,15 @@ impl<'a> Sources<'a> {
     pub(super) fn spot(&mut self, location: &Location) -> Spot {
         let files = self.files;
         let source = self.read.entry(location.file.clone()).or_insert_with(|| {
-            let text = files.text(&location.file)?;
-            let stream = Stream::parse(text.clone()).ok();
-            let hidden = secret::hidden(&text, stream.as_ref());
+            let (text, stream) = match files.parsed(&location.file) {
+                Some(stream) => (stream.text().to_owned(), Some(stream)),
+                None => {
+                    let text = files.text(&location.file)?;
+                    let stream = Stream::parse(text.clone()).ok().map(Arc::new);
+                    (text, stream)
+                }
+            };
+            let hidden = secret::hidden(&text, stream.as_deref());
             Some(Source { text, stream, hidden })
         });
         let (position, excerpt) = match (source, &location.place) {
