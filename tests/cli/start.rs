@@ -290,3 +290,18 @@ fn commands_that_change_weights_or_pins_need_a_release() {
             .says("tidegate init");
     }
 }
+
+#[test]
+fn an_exposed_workload_that_turns_the_ingress_away_is_refused() {
+    let repository = edited(|repository| {
+        let rules = "    authorizationPolicy:\n      rules:\n        - from:\n            - source:\n                principals:\n                  \
+                     - {namespace: marketing, serviceAccountName: [newsletter]}\n    command:";
+        repository.replace(SPEC, "    command:", rules);
+    });
+    refused(
+        &repository,
+        "canary-impossible",
+        "gap/gap.yaml:12:5",
+        "ingress-nginx",
+    );
+}

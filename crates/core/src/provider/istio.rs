@@ -53,6 +53,7 @@ impl Provider for Istio {
                 continue;
             };
             problems.extend(mesh.own_subsets(environment));
+            problems.extend(callers::ingress_refused(application, release, &environment.name));
             if let Err(wrong) = mesh.routes_patches(
                 application,
                 environment,

@@ -274,7 +274,12 @@ fn callers(writer: &mut Writer<'_, '_>) {
     writer.line(depth, "- from:");
     writer.line(depth + 1, "- source:");
     let account = writer.choices.pick(&["newsletter", "ingress-nginx"]);
-    let principals = format!("principals: [{{namespace: {account}, serviceAccountName: [{account}]}}]");
+    // An exposed workload admits the ingress controller.
+    let ingress = "{namespace: ingress-nginx, serviceAccountName: [ingress-nginx]}";
+    let principals = match account {
+        "ingress-nginx" => format!("principals: [{ingress}]"),
+        _ => format!("principals: [{{namespace: {account}, serviceAccountName: [{account}]}}, {ingress}]"),
+    };
     // Below `- source:`, one deeper than the dash and its space.
     let width = (depth + 1) * writer.indent + 4;
     writer.text.push_str(&format!("{:width$}{principals}\n", ""));

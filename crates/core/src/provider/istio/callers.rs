@@ -38,6 +38,35 @@ pub(super) fn missing(application: &Application, release: &Release, environment:
     Some(drift.hint("requests of these callers get 403 from the copy: add them to its `authorizationPolicy`"))
 }
 
+/// The ingress controller's principal, without its trust domain. Source: the GAP canary guide.
+const INGRESS: &str = "/ns/ingress-nginx/sa/ingress-nginx";
+
+/// A workload with an ingress that turns the ingress controller away: its public requests get 403 today, and the copy,
+/// which admits the controller, would not be like it.
+pub(super) fn ingress_refused(
+    application: &Application,
+    release: &Release,
+    environment: &str,
+) -> Option<Diagnostic> {
+    let callers = admitted(application, &release.workload, environment)?;
+    let admits = |caller: &String| caller.ends_with(INGRESS) || caller.ends_with('*');
+    if callers.is_empty() || callers.iter().any(admits) {
+        return None;
+    }
+    let workload = &release.workload;
+    let message =
+        format!("`{workload}` has an ingress, and its own rules do not admit the ingress controller");
+    let at = application
+        .workloads
+        .get(workload)?
+        .origin
+        .below(&["authorizationPolicy"])
+        .as_key();
+    Some(Diagnostic::error(Code::CanaryImpossible, message).at(at).hint(
+        "add a rule with {namespace: ingress-nginx, serviceAccountName: [ingress-nginx]}, deploy it, and start again",
+    ))
+}
+
 /// The principals that ALLOW policies name for a workload's pods; `None` where no such policy selects them.
 fn admitted(application: &Application, workload: &str, environment: &str) -> Option<BTreeSet<String>> {
     let pods = application
