@@ -19,7 +19,7 @@ pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Sto
         adopt: args.adopt,
     };
     let started = start::start(&checkout, &request)?;
-    report::message(&report::start::assumptions(&started));
+    report::sentences(&report::start::assumptions(&started));
     match &started.transition {
         Some(transition) => finish(
             workspace,

@@ -63,7 +63,7 @@ pub(super) fn finish(
         report::message(&format!("{notice}\n"));
     }
     report::product(&shown(change))?;
-    report::message(&transition::summary(application, transition));
+    report::sentences(&transition::summary(application, transition));
     if let (WriteMode::Commit, Some(git)) = (args.mode(), workspace.git()) {
         let paths: Vec<RepoPath> = change.iter().map(|change| change.path.clone()).collect();
         let id = git.commit(&paths, &transition::commit_message(application, transition))?;

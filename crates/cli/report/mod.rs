@@ -49,6 +49,29 @@ pub(crate) fn message(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Prints sentences for people, broken to fit a terminal; what goes on is indented under its line. Everywhere else a
+/// line stays one line.
+pub(crate) fn sentences(text: &str) {
+    if !io::stderr().is_terminal() {
+        return message(text);
+    }
+    let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+    for line in text.lines() {
+        let indent = " ".repeat(line.len() - line.trim_start().len());
+        let under = if indent.is_empty() {
+            String::new()
+        } else {
+            format!("{indent}  ")
+        };
+        let options = textwrap::Options::new(width)
+            .initial_indent(&indent)
+            .subsequent_indent(&under)
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        message(&format!("{}\n", textwrap::fill(line.trim_start(), options)));
+    }
+}
+
 /// Columns of the terminal that standard output goes to; `None` for a pipe or a file.
 pub(crate) fn terminal_width() -> Option<usize> {
     if !io::stdout().is_terminal() {

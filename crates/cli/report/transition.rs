@@ -45,7 +45,7 @@ pub(crate) fn shares(routes: Routes) -> String {
 pub(crate) fn traffic(transition: &Transition) -> Vec<String> {
     let line = |(name, after): (&String, &Routes)| {
         let before = transition.before.get(name).copied().unwrap_or(Routes::Plain);
-        match before == *after {
+        match shares(before) == shares(*after) {
             true => format!("{}: {}, as before", escape(name), shares(*after)),
             false => format!("{}: {} → {}", escape(name), shares(before), shares(*after)),
         }
