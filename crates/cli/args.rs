@@ -103,6 +103,8 @@ pub(crate) enum Command {
     /// Without --target, a patch is for the object that it names itself by apiVersion, kind, name and namespace. In messages the
     /// operations of a JSON patch are counted from 0, as its pointers count.
     Patch(Box<PatchArgs>),
+    /// Explain a diagnostic: what it means, why it matters, how to proceed
+    Explain(ExplainArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -364,6 +366,13 @@ impl FromStr for PatchTarget {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code in the brackets of a message: `error[unreachable]` (default: list all)
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
@@ -397,6 +406,7 @@ impl Command {
             | Self::Check(_)
             | Self::Render(_)
             | Self::Patch(_)
+            | Self::Explain(_)
             | Self::Completions(_)
             | Self::Man => None,
         }

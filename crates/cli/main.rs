@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod disk;
+mod explain;
 mod git;
 mod report;
 mod workspace;
@@ -70,6 +71,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Check(args) => commands::check::run(&workspace, args),
         Command::Render(args) => commands::render::run(&workspace, args),
         Command::Patch(args) => commands::patch::run(&cli.place.directory, args),
+        Command::Explain(args) => commands::explain::run(args),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man => commands::man::run(),
     };

@@ -428,3 +428,23 @@ fn a_closed_pipe_and_help_are_no_failures() {
     let _ = repository.run(&["completions", "bash"]).expect(0);
     let _ = repository.run(&["man"]).expect(0);
 }
+
+#[test]
+fn a_code_is_explained_and_a_slip_in_it_is_told() {
+    let repository = Repository::of("istio/my-service");
+    let page = repository.run(&["explain", "unreachable"]).expect(0).stdout;
+    assert!(
+        page.starts_with("# unreachable\n") && page.contains("503 NC"),
+        "{page}"
+    );
+    let list = repository.run(&["explain"]).expect(0).stdout;
+    assert!(
+        list.lines().any(|line| line.starts_with("unreachable ")),
+        "{list}"
+    );
+    let _ = repository
+        .run(&["explain", "unreacheable"])
+        .expect(1)
+        .says("did you mean `unreachable`?")
+        .says("tidegate explain");
+}

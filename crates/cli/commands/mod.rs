@@ -21,6 +21,7 @@ use crate::workspace::Workspace;
 pub(crate) mod abort;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod explain;
 pub(crate) mod hotfix;
 pub(crate) mod init;
 pub(crate) mod man;
