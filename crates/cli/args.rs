@@ -195,6 +195,24 @@ pub(crate) struct CheckArgs {
     /// First write the files of releases again where they differ from what their phase says
     #[arg(long)]
     pub(crate) fix: bool,
+    /// How to print what is found
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: CheckFormat,
+}
+
+/// How to print what is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    Text,
+    /// A versioned schema, for programs
+    Json,
+    /// For forges and editors
+    Sarif,
+    /// Annotations in the log of GitHub Actions
+    Github,
+    /// For a comment on a pull request
+    Markdown,
 }
 
 impl CheckArgs {

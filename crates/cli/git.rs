@@ -108,6 +108,11 @@ impl Git {
         &self.top_level
     }
 
+    /// From the top of the work tree to the root: empty, or ending with `/`.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The folder where git keeps this work tree's state; of a linked work tree its own.
     pub(crate) fn git_dir(&self) -> &Path {
         &self.git_dir

@@ -5,6 +5,7 @@ mod cases;
 mod commands;
 mod disks;
 mod edits;
+mod formats;
 mod invalid;
 #[path = "../engines/kustomize.rs"]
 mod kustomize;

@@ -13,9 +13,10 @@ use tidegate_core::transition;
 
 use super::write::{Guard, finish};
 use super::{Outcome, Stop};
-use crate::args::{CheckArgs, WriteArgs};
+use crate::args::{CheckArgs, CheckFormat, WriteArgs};
 use crate::disk::DiskRepo;
 use crate::git::{Git, Snapshot};
+use crate::report::findings::{Finding, Findings};
 use crate::report::{self, check};
 use crate::workspace::Workspace;
 
@@ -26,22 +27,37 @@ pub(crate) fn run(workspace: &Workspace, args: &CheckArgs) -> Result<Outcome, St
     let change = Change::find(workspace, args)?;
     let mut worst = Severity::Note;
     let mut text = String::new();
+    let mut found = Findings::new(change.git.map_or("", Git::prefix));
     let mut summary = check::Summary::default();
     for folder in change.folders(workspace, args)? {
         let checked = check_application(workspace, &change, &folder, args)?;
         let severities = checked.findings.iter().map(|(_, finding)| finding.severity);
         worst = severities.max().unwrap_or(Severity::Note).max(worst);
-        let text_of = |path: &RepoPath| checked.text_of(path);
-        let diagnostics: Vec<Diagnostic> = checked
-            .findings
-            .iter()
-            .map(|(_, finding)| finding.clone())
-            .collect();
-        let color = report::Color::of(&std::io::stdout());
-        text.push_str(&report::diagnostic::render(&diagnostics, &text_of, color));
         summary.add(&folder, &checked.verdict);
+        let text_of = |path: &RepoPath| checked.text_of(path);
+        if args.format == CheckFormat::Text {
+            let findings = checked.findings.iter();
+            let diagnostics: Vec<Diagnostic> = findings.map(|(_, finding)| finding.clone()).collect();
+            let color = report::Color::of(&std::io::stdout());
+            text.push_str(&report::diagnostic::render(&diagnostics, &text_of, color));
+            continue;
+        }
+        let findings = checked.findings.iter().cloned();
+        let findings = findings.map(|(environment, diagnostic)| Finding {
+            application: folder.clone(),
+            environment,
+            diagnostic,
+        });
+        found.add(findings, &text_of);
     }
-    report::product(&text)?;
+    let product = match args.format {
+        CheckFormat::Text => text,
+        CheckFormat::Json => found.json().map_err(anyhow::Error::from)?,
+        CheckFormat::Sarif => found.sarif().map_err(anyhow::Error::from)?,
+        CheckFormat::Github => found.github(),
+        CheckFormat::Markdown => found.markdown(),
+    };
+    report::product(&product)?;
     report::message(&summary.text(&change.described, args.order()));
     let is_refused = worst == Severity::Error || (args.strict && worst == Severity::Warning);
     Ok(if is_refused {

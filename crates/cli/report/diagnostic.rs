@@ -3,7 +3,7 @@
 //! Places are looked up here and nowhere else: a diagnostic names a pointer, the reader sees line, column and
 //! the line itself. Lines of Secrets are not quoted, and what might be one is treated as one.
 
-mod source;
+pub(super) mod source;
 
 use std::sync::Arc;
 
@@ -80,7 +80,8 @@ pub(crate) fn render_lines(diagnostics: &[Diagnostic], files: &dyn Files) -> Str
     report
 }
 
-fn name(severity: Severity) -> &'static str {
+/// How much it weighs, in one word.
+pub(super) fn name(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",

@@ -7,6 +7,7 @@ pub(crate) mod bars;
 pub(crate) mod check;
 pub(crate) mod diagnostic;
 pub(crate) mod diff;
+pub(crate) mod findings;
 pub(crate) mod plan;
 mod secret;
 pub(crate) mod start;

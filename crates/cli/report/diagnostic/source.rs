@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tidegate_core::diagnostic::{Location, Place};
 use tidegate_core::repo::RepoPath;
-use tidegate_yaml::Stream;
+use tidegate_yaml::{Position, Stream};
 
 use super::Files;
 use crate::report::{is_hostile, secret};
@@ -15,22 +15,25 @@ use crate::report::{is_hostile, secret};
 const LONGEST_LINE: usize = 4096;
 
 /// A place as it is shown.
-pub(super) struct Spot {
+#[derive(Default)]
+pub(in crate::report) struct Spot {
     /// The file, as a person calls it.
-    pub(super) file: String,
+    pub(in crate::report) file: String,
     /// Line and column, from 1.
-    pub(super) position: Option<(usize, usize)>,
-    pub(super) excerpt: Option<Excerpt>,
+    pub(in crate::report) position: Option<(usize, usize)>,
+    /// Line and column behind the last character, where the place is a key or a value.
+    pub(in crate::report) end: Option<(usize, usize)>,
+    pub(in crate::report) excerpt: Option<Excerpt>,
 }
 
 /// One line of a file, made harmless, and the part of it that is meant.
-pub(super) struct Excerpt {
-    pub(super) line: String,
-    pub(super) span: Range<usize>,
+pub(in crate::report) struct Excerpt {
+    pub(in crate::report) line: String,
+    pub(in crate::report) span: Range<usize>,
 }
 
 /// The files that diagnostics speak of, each read and parsed once.
-pub(super) struct Sources<'a> {
+pub(in crate::report) struct Sources<'a> {
     files: &'a dyn Files,
     read: BTreeMap<RepoPath, Option<Source>>,
 }
@@ -42,7 +45,7 @@ struct Source {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn new(files: &'a dyn Files) -> Self {
+    pub(in crate::report) fn new(files: &'a dyn Files) -> Self {
         Self {
             files,
             read: BTreeMap::new(),
@@ -50,7 +53,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Line, column and quotable line of a place.
-    pub(super) fn spot(&mut self, location: &Location) -> Spot {
+    pub(in crate::report) fn spot(&mut self, location: &Location) -> Spot {
         let files = self.files;
         let source = self.read.entry(location.file.clone()).or_insert_with(|| {
             let (text, stream) = match files.parsed(&location.file) {
@@ -64,38 +67,52 @@ impl<'a> Sources<'a> {
             let hidden = secret::hidden(&text, stream.as_deref());
             Some(Source { text, stream, hidden })
         });
-        let (position, excerpt) = match (source, &location.place) {
+        let spot = match (source, &location.place) {
             (Some(source), place) => source.spot(place, location),
-            (None, Place::Position(position)) => (Some((position.line, position.column)), None),
-            (None, _) => (None, None),
+            (None, Place::Position(position)) => Spot::at(*position),
+            (None, _) => Spot::default(),
         };
         Spot {
             file: files.name(&location.file),
-            position,
-            excerpt,
+            ..spot
+        }
+    }
+}
+
+impl Spot {
+    fn at(position: Position) -> Self {
+        Self {
+            position: Some((position.line, position.column)),
+            ..Self::default()
         }
     }
 }
 
 impl Source {
-    /// Line and column of a place, and the line itself, each where it can be told.
-    fn spot(&self, place: &Place, location: &Location) -> (Option<(usize, usize)>, Option<Excerpt>) {
+    /// Line and column of a place, its end, and the line itself, each where it can be told; without the file's name.
+    fn spot(&self, place: &Place, location: &Location) -> Spot {
         let span = match place {
-            Place::File => return (None, None),
+            Place::File => return Spot::default(),
             Place::Position(position) => {
                 let offset = self.offset(position.line, position.column);
-                let excerpt = offset.and_then(|offset| self.excerpt(offset..offset));
-                return (Some((position.line, position.column)), excerpt);
+                return Spot {
+                    excerpt: offset.and_then(|offset| self.excerpt(offset..offset)),
+                    ..Spot::at(*position)
+                };
             }
             Place::Key(..) | Place::Value(..) => {
                 self.stream.as_ref().and_then(|stream| location.resolve(stream))
             }
         };
         let (Some(span), Some(stream)) = (span, &self.stream) else {
-            return (None, None);
+            return Spot::default();
         };
-        let position = stream.position(span.start);
-        (Some((position.line, position.column)), self.excerpt(span))
+        let end = stream.position(span.end);
+        Spot {
+            end: Some((end.line, end.column)),
+            excerpt: self.excerpt(span.clone()),
+            ..Spot::at(stream.position(span.start))
+        }
     }
 
     /// The byte at a line and column, both from 1.
