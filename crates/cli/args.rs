@@ -178,7 +178,9 @@ pub(crate) enum StatusFormat {
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// Compare with this revision: a branch to merge into, or what an environment runs (default: HEAD)
-    #[arg(long, value_name = "REV")]
+    ///
+    /// A hook that pre-commit runs for a range of commits compares with the first of them.
+    #[arg(long, value_name = "REV", env = "PRE_COMMIT_FROM_REF", hide_env_values = true)]
     pub(crate) base: Option<String>,
     /// Judge what is about to be committed: the index instead of the files
     #[arg(long)]

@@ -11,6 +11,7 @@ mod invalid;
 mod kustomize;
 mod life;
 mod patch;
+mod pre_commit;
 mod readme;
 mod repository;
 mod sources;

@@ -2,6 +2,7 @@
 //! machine's environment.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -170,7 +171,8 @@ impl Repository {
         self.write(file, text.replace(from, to));
     }
 
-    fn command(&self, program: &str) -> Command {
+    /// A program in the repository, with nothing of the machine's environment but the path.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(self.path())

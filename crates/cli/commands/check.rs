@@ -22,7 +22,10 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &CheckArgs) -> Result<Outcome, Stop> {
     if args.fix {
-        fix(workspace)?;
+        fix(
+            workspace,
+            &Change::find(workspace, args)?.folders(workspace, args)?,
+        )?;
     }
     let change = Change::find(workspace, args)?;
     let mut worst = Severity::Note;
@@ -276,21 +279,24 @@ fn unreadable_before(spec: &RepoPath, failure: &Failure) -> Diagnostic {
         .hint("compare with a commit that can be read: tidegate check --base REV")
 }
 
-/// Writes the files of releases again where they differ from what their phase says.
-fn fix(workspace: &Workspace) -> Result<(), Stop> {
+/// Writes the files of releases again where they differ from what their phase says; an application that is gone has none.
+fn fix(workspace: &Workspace, folders: &[RepoPath]) -> Result<(), Stop> {
     let write = WriteArgs {
         diff: false,
         check: false,
         commit: false,
         allow_dirty: true,
     };
-    for folder in workspace.application_folders()? {
-        let checkout = workspace.load(&folder)?;
+    for folder in folders {
+        if workspace.repo().read(&folder.join("gap/gap.yaml"))?.is_none() {
+            continue;
+        }
+        let checkout = workspace.load(folder)?;
         for release in &checkout.application.releases {
             if let Some(transition) = transition::restore(&checkout, release)? {
                 finish(
                     workspace,
-                    &folder,
+                    folder,
                     &checkout.application.name,
                     &transition,
                     &write,

@@ -33,8 +33,12 @@ impl Summary {
         }
     }
 
-    /// What was compared, and the verdict on each environment that changes.
+    /// What was compared, and the verdict on each environment that changes; nothing where no application was looked at,
+    /// so that a hook stays silent in a repository without any.
     pub(crate) fn text(&self, described: &str, order: Order) -> String {
+        if self.applications == 0 {
+            return String::new();
+        }
         let order = match order {
             Order::Any => "any order",
             Order::ArgoCd => "the order of Argo CD",
