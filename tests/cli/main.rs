@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod cases;
+mod check;
 mod commands;
 mod disks;
 mod edits;

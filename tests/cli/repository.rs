@@ -147,8 +147,10 @@ impl Repository {
     /// The paths that differ from an earlier tree, one a line.
     pub(crate) fn diff_of(&self, before: &BTreeMap<String, Vec<u8>>) -> String {
         let now = self.tree();
-        let paths = before.keys().chain(now.keys());
-        let differing = paths.filter(|path| before.get(*path) != now.get(*path));
+        let paths: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+        let differing = paths
+            .into_iter()
+            .filter(|path| before.get(*path) != now.get(*path));
         differing.map(|path| format!("{path}\n")).collect()
     }
 

@@ -234,20 +234,22 @@ fn check_application(
                 transition::check_environment(&after.application, name)?;
             }
             findings.extend(lint(&after).into_iter().map(|finding| (None, finding)));
-            if checked.before.read(&spec).ok().flatten().is_some() {
-                match load(&checked.before, folder) {
-                    Ok((config, before)) => {
-                        let before = Checkout::from_application(&checked.before, &config, before);
-                        let question = Question { order: args.order() };
-                        let is_changed = |path: &RepoPath| change.paths.contains(path);
-                        let mut judged = judge(&before, &after, args.env.as_deref(), question, &is_changed);
-                        let found = std::mem::take(&mut judged.diagnostics);
-                        findings.extend(found.into_iter().map(|(name, finding)| (Some(name), finding)));
-                        verdict = Some(judged);
-                    }
-                    Err(failure) => findings.push((None, unreadable_before(&spec, &failure))),
+            let question = Question { order: args.order() };
+            let is_changed = |path: &RepoPath| change.paths.contains(path);
+            let mut judged = match before(&checked.before, folder) {
+                Ok(None) => judge(&after, &after, args.env.as_deref(), question, &is_changed),
+                Ok(Some((config, before))) => {
+                    let before = Checkout::from_application(&checked.before, &config, before);
+                    judge(&before, &after, args.env.as_deref(), question, &is_changed)
                 }
-            }
+                Err(failure) => {
+                    findings.push((None, unreadable_before(&spec, &failure)));
+                    judge(&after, &after, args.env.as_deref(), question, &is_changed)
+                }
+            };
+            let found = std::mem::take(&mut judged.diagnostics);
+            findings.extend(found.into_iter().map(|(name, finding)| (Some(name), finding)));
+            verdict = Some(judged);
         }
     }
     checked.findings.extend(findings);
@@ -262,6 +264,17 @@ fn load(repo: &dyn Repo, folder: &RepoPath) -> Result<(Config, tidegate_core::mo
     let config = Config::load(repo, &RepoPath::root())?;
     let application = Checkout::load(repo, folder, &config)?.application;
     Ok((config, application))
+}
+
+/// The application as it was; `None` where it was not there, or has not changed.
+fn before(
+    snapshot: &Snapshot,
+    folder: &RepoPath,
+) -> Result<Option<(Config, tidegate_core::model::Application)>, Failure> {
+    match snapshot.read(&folder.join("gap/gap.yaml"))? {
+        None => Ok(None),
+        Some(_) => load(snapshot, folder).map(Some),
+    }
 }
 
 /// A state before that cannot be read cannot be compared with.

@@ -1,0 +1,183 @@
+//! `check`: what it compares, what it refuses, and what it says where there is nothing to compare.
+
+use crate::repository::Repository;
+
+/// `my-service` in a phase, with everything committed.
+fn in_phase(phase: &str) -> Repository {
+    let repository = Repository::of("istio/my-service");
+    let _ = repository
+        .run(&["init", "--steps", "50,100", "--commit"])
+        .expect(0);
+    while repository.read_phase(".", "web") != [phase] {
+        let _ = repository.run(&["next", "--commit"]).expect(0);
+    }
+    repository
+}
+
+const RULE: &str = "gap/gap_canary_destination_rule.yaml";
+
+fn remove(repository: &Repository, file: &str) {
+    std::fs::remove_file(repository.path().join(file)).expect("a file");
+}
+
+#[test]
+fn a_removed_rule_is_refused_with_the_requests_that_fail() {
+    let repository = in_phase("ramp");
+    let _ = repository.run(&["check"]).expect(0);
+    remove(&repository, RULE);
+    let ended = repository.run(&["check"]).expect(1);
+    for text in [
+        "error[unreachable]",
+        "production: with this change, 50 % of the requests get 503 NC: the subset `v2` of",
+        "requests: ",
+        "applied: DestinationRule/my-service--web",
+        RULE,
+    ] {
+        assert!(ended.stdout.contains(text), "no {text:?} in\n{}", ended.stdout);
+    }
+    // What is only in the files is not about to be committed.
+    let _ = repository.run(&["check", "--staged"]).expect(0);
+    repository.git(&["add", "--all"]);
+    let _ = repository.run(&["check", "--staged"]).expect(1);
+}
+
+#[test]
+fn two_transitions_in_one_change_are_refused_with_the_commits_that_would_be_safe() {
+    let repository = in_phase("wire");
+    let _ = repository.run(&["next"]).expect(0);
+    let _ = repository.run(&["next", "--allow-dirty"]).expect(0);
+    let ended = repository.run(&["check"]).expect(1);
+    let repair = "make it 2 commits, each rolled out before the next: 1. Service/my-service-web; 2. VirtualService/my-service--web";
+    assert!(ended.stdout.contains(repair), "{}", ended.stdout);
+    repository.git(&["add", "gap/gap_patch_canary_service.yaml"]);
+    let _ = repository.run(&["check", "--staged"]).expect(0);
+}
+
+#[test]
+fn a_base_is_compared_with_as_a_whole() {
+    let repository = in_phase("park");
+    let _ = repository.run(&["check", "--base", "HEAD~1"]).expect(0);
+    let ended = repository.run(&["check", "--base", "HEAD~2"]).expect(1);
+    assert!(ended.stdout.contains("staging: "), "{}", ended.stdout);
+    let ended = repository
+        .run(&["check", "--base", "HEAD~2", "--env", "production"])
+        .expect(1);
+    assert!(!ended.stdout.contains("staging: "), "{}", ended.stdout);
+}
+
+#[test]
+fn a_revision_that_does_not_exist_is_exit_code_2() {
+    let repository = in_phase("split");
+    for revision in ["nowhere", "--output=x", "HEAD:gap", ""] {
+        let argument = format!("--base={revision}");
+        let _ = repository
+            .run(&["check", &argument])
+            .expect(2)
+            .says("there is no commit");
+    }
+    let _ = repository
+        .run(&["check", "--env", "prod"])
+        .expect(1)
+        .says("production");
+}
+
+#[test]
+fn without_commits_or_git_the_files_are_looked_at_alone() {
+    let repository = Repository::without_git("istio/my-service");
+    let _ = repository.run(&["check"]).expect(0).says("no git repository");
+    let _ = repository
+        .run(&["check", "--staged"])
+        .expect(2)
+        .says("no git repository");
+    repository.git(&["init", "--quiet"]);
+    let _ = repository
+        .run(&["check"])
+        .expect(0)
+        .says("no commit to compare with");
+    repository.git(&["add", "--all"]);
+    let _ = repository.run(&["check", "--staged"]).expect(0);
+}
+
+#[test]
+fn a_state_before_that_cannot_be_read_is_said() {
+    let repository = in_phase("split");
+    repository.replace("gap/gap.yaml", "name: my-service", "name: [my-service");
+    repository.commit("broken");
+    repository.replace("gap/gap.yaml", "name: [my-service", "name: my-service");
+    let ended = repository.run(&["check"]).expect(0);
+    assert!(
+        ended.stdout.contains("warning[broken-before]"),
+        "{}",
+        ended.stdout
+    );
+    let _ = repository.run(&["check", "--strict"]).expect(1);
+}
+
+#[test]
+fn a_state_before_that_is_broken_already_is_judged_relative_to_it() {
+    let repository = in_phase("ramp");
+    remove(&repository, RULE);
+    repository.commit("broken by hand");
+    repository.replace("gap/gap.yaml", "command:", "command: # touched");
+    let ended = repository.run(&["check"]);
+    assert!(
+        ended.stdout.contains("warning[broken-before]"),
+        "{}",
+        ended.stdout
+    );
+    assert!(!ended.stdout.contains("error[unreachable]"), "{}", ended.stdout);
+}
+
+#[test]
+fn an_application_that_is_removed_is_named() {
+    let repository = Repository::of("istio/monorepo");
+    std::fs::remove_dir_all(repository.path().join("services/search/gap")).expect("removed");
+    let ended = repository.run(&["check"]).expect(0);
+    assert!(
+        ended
+            .stdout
+            .contains("warning[withdrawn]: this application is removed"),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        ended.stdout.contains("services/search/gap/gap.yaml"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn fix_writes_the_files_of_the_release_again_and_nothing_else() {
+    let repository = in_phase("ramp");
+    let routes = "gap/production/gap_patch_canary_virtual_service.yaml";
+    let before = repository.read(routes);
+    repository.replace(routes, "  - route:", "  - timeout: 20s\n    route:");
+    let _ = repository.run(&["check"]).expect(0);
+    let tree = repository.tree();
+    let _ = repository.run(&["check", "--fix"]).expect(0);
+    assert_eq!(repository.read(routes), before);
+    assert_eq!(repository.diff_of(&tree), format!("{routes}\n"));
+    assert_eq!(
+        repository.read_phase(".", "web"),
+        ["ramp"],
+        "never the next phase"
+    );
+    let tree = repository.tree();
+    let _ = repository.run(&["check", "--fix"]).expect(0);
+    assert_eq!(repository.diff_of(&tree), "", "twice is once");
+}
+
+#[test]
+fn the_order_of_argo_cd_can_only_accept_more() {
+    let repository = in_phase("widen");
+    // The Service is applied before the VirtualService whatever their names are.
+    let _ = repository.run(&["next"]).expect(0);
+    let _ = repository.run(&["check", "--order", "argocd"]).expect(0);
+    let repository = in_phase("wire");
+    let _ = repository.run(&["next"]).expect(0);
+    let _ = repository.run(&["next", "--allow-dirty"]).expect(0);
+    let _ = repository.run(&["check"]).expect(1);
+    let ended = repository.run(&["check", "--order", "argocd"]).expect(0);
+    assert!(ended.stderr.contains("the order of Argo CD"), "{}", ended.stderr);
+}
