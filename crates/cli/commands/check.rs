@@ -236,7 +236,7 @@ fn check_application(
             findings.extend(lint(&after).into_iter().map(|finding| (None, finding)));
             let question = Question { order: args.order() };
             let is_changed = |path: &RepoPath| change.paths.contains(path);
-            let mut judged = match before(&checked.before, folder) {
+            let mut judged = match earlier(&checked.before, folder) {
                 Ok(None) => judge(&after, &after, args.env.as_deref(), question, &is_changed),
                 Ok(Some((config, before))) => {
                     let before = Checkout::from_application(&checked.before, &config, before);
@@ -267,7 +267,7 @@ fn load(repo: &dyn Repo, folder: &RepoPath) -> Result<(Config, tidegate_core::mo
 }
 
 /// The application as it was; `None` where it was not there, or has not changed.
-fn before(
+fn earlier(
     snapshot: &Snapshot,
     folder: &RepoPath,
 ) -> Result<Option<(Config, tidegate_core::model::Application)>, Failure> {

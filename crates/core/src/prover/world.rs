@@ -132,10 +132,6 @@ impl<'a> World<'a> {
         changed.filter_map(|entry| Some((&entry.before.or(entry.after)?.object, entry.before, entry.after)))
     }
 
-    pub(super) fn is_unchanged(&self) -> bool {
-        self.changed().next().is_none()
-    }
-
     pub(super) fn changes(&self) -> Vec<Change> {
         self.changed()
             .map(|(object, before, after)| Change {
