@@ -1,6 +1,8 @@
 //! `tidegate check`: is what lies here sound, and is the change safe while it rolls out?
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::anyhow;
 use tidegate_core::check::{Verdict, judge, lint};
@@ -28,30 +30,19 @@ pub(crate) fn run(workspace: &Workspace, args: &CheckArgs) -> Result<Outcome, St
         )?;
     }
     let change = Change::find(workspace, args)?;
+    let folders = change.folders(workspace, args)?;
+    let root = workspace.root();
+    let reports = in_parallel(&folders, |folder| report_on(root, &change, folder, args));
     let mut worst = Severity::Note;
     let mut text = String::new();
     let mut found = Findings::new(change.git.map_or("", Git::prefix));
     let mut summary = check::Summary::default();
-    for folder in change.folders(workspace, args)? {
-        let checked = check_application(workspace, &change, &folder, args)?;
-        let severities = checked.findings.iter().map(|(_, finding)| finding.severity);
-        worst = severities.max().unwrap_or(Severity::Note).max(worst);
-        summary.add(&folder, &checked.verdict);
-        let text_of = |path: &RepoPath| checked.text_of(path);
-        if args.format == CheckFormat::Text {
-            let findings = checked.findings.iter();
-            let diagnostics: Vec<Diagnostic> = findings.map(|(_, finding)| finding.clone()).collect();
-            let color = report::Color::of(&std::io::stdout());
-            text.push_str(&report::diagnostic::render(&diagnostics, &text_of, color));
-            continue;
-        }
-        let findings = checked.findings.iter().cloned();
-        let findings = findings.map(|(environment, diagnostic)| Finding {
-            application: folder.clone(),
-            environment,
-            diagnostic,
-        });
-        found.add(findings, &text_of);
+    for report in reports {
+        let report = report?;
+        worst = worst.max(report.worst);
+        text.push_str(&report.text);
+        found.append(report.findings);
+        summary.append(report.summary);
     }
     let product = match args.format {
         CheckFormat::Text => text,
@@ -68,6 +59,74 @@ pub(crate) fn run(workspace: &Workspace, args: &CheckArgs) -> Result<Outcome, St
     } else {
         Outcome::Fine
     })
+}
+
+/// What is said of one application.
+struct Report {
+    worst: Severity,
+    text: String,
+    findings: Findings,
+    summary: check::Summary,
+}
+
+fn report_on(root: &Path, change: &Change<'_>, folder: &RepoPath, args: &CheckArgs) -> Result<Report, Stop> {
+    let checked = check_application(root, change, folder, args)?;
+    let severities = checked.findings.iter().map(|(_, finding)| finding.severity);
+    let mut report = Report {
+        worst: severities.max().unwrap_or(Severity::Note),
+        text: String::new(),
+        findings: Findings::new(change.git.map_or("", Git::prefix)),
+        summary: check::Summary::of(folder, &checked.verdict),
+    };
+    let text_of = |path: &RepoPath| checked.text_of(path);
+    let findings = checked.findings.iter().cloned();
+    if args.format == CheckFormat::Text {
+        let diagnostics: Vec<Diagnostic> = findings.map(|(_, finding)| finding).collect();
+        let color = report::Color::of(&std::io::stdout());
+        report.text = report::diagnostic::render(&diagnostics, &text_of, color);
+        return Ok(report);
+    }
+    let findings = findings.map(|(environment, diagnostic)| Finding {
+        application: folder.clone(),
+        environment,
+        diagnostic,
+    });
+    report.findings.add(findings, &text_of);
+    Ok(report)
+}
+
+/// Fewer applications than this are not worth another thread.
+const FEW: usize = 8;
+
+/// Applies a function to every folder, on all processors; results in the order of the folders.
+fn in_parallel<R: Send>(folders: &[RepoPath], apply: impl Fn(&RepoPath) -> R + Sync) -> Vec<R> {
+    let threads = match folders.len() {
+        0..FEW => 1,
+        _ => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    if threads == 1 {
+        return folders.iter().map(apply).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((index, folder)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            folders.get(index).map(|folder| (index, folder))
+        } {
+            done.push((index, apply(folder)));
+        }
+        done
+    };
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        joined
+            .flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// What is compared with what.
@@ -191,7 +250,7 @@ impl Checked {
 }
 
 fn check_application(
-    workspace: &Workspace,
+    root: &Path,
     change: &Change<'_>,
     folder: &RepoPath,
     args: &CheckArgs,
@@ -200,7 +259,7 @@ fn check_application(
     let after: Box<dyn Repo> = match change.git.filter(|_| change.is_staged) {
         Some(git) => Box::new(git.index(&folders)?),
         // One for each application: what was read of the one before is not needed any more.
-        None => Box::new(DiskRepo::new(workspace.root())),
+        None => Box::new(DiskRepo::new(root)),
     };
     let before = match (change.git, &change.base) {
         (Some(git), Some(base)) if change.touches(folder) => git.at(base, &folders)?,

@@ -14,15 +14,18 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Counts one application.
-    pub(crate) fn add(&mut self, folder: &RepoPath, verdict: &Option<Verdict>) {
-        self.applications += 1;
+    /// Of one application.
+    pub(crate) fn of(folder: &RepoPath, verdict: &Option<Verdict>) -> Self {
+        let mut summary = Self {
+            applications: 1,
+            lines: Vec::new(),
+        };
         for (environment, proof) in verdict.iter().flat_map(|verdict| &verdict.proofs) {
             if proof.changes.is_empty() {
                 continue;
             }
             let verdict = if proof.is_safe() { "safe" } else { "UNSAFE" };
-            self.lines.push(format!(
+            summary.lines.push(format!(
                 "{}: {}: {verdict}; {} objects change, {} states, {} kinds of requests\n",
                 escape(&folder.to_string()),
                 escape(environment),
@@ -31,6 +34,13 @@ impl Summary {
                 proof.requests
             ));
         }
+        summary
+    }
+
+    /// Adds another.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.applications += other.applications;
+        self.lines.extend(other.lines);
     }
 
     /// What was compared, and the verdict on each environment that changes; nothing where no application was looked at,

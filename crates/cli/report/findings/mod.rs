@@ -62,6 +62,11 @@ impl Findings {
         }
     }
 
+    /// Adds what was found elsewhere, its places looked up there.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.placed.extend(other.placed);
+    }
+
     /// Adds what was found in files whose text can be had now.
     pub(crate) fn add(&mut self, findings: impl IntoIterator<Item = Finding>, files: &dyn Files) {
         let mut sources = Sources::new(files);
