@@ -184,10 +184,11 @@ fn field_shape<'a>(source: &Source<'_>, field: &str, schema: &'a Value) -> (Stri
         Some("array") if merges => {
             let inner = reference(&schema["items"]);
             match (merge_keys(schema), inner) {
-                (Some(keys), Some(inner)) => (
-                    format!("list {}", with_defaults(source, inner, &keys)),
-                    Some(inner),
-                ),
+                (Some(keys), Some(inner)) => {
+                    let declared = schema["x-kubernetes-patch-merge-key"].as_str();
+                    let keys = with_defaults(source, inner, &keys, declared);
+                    (format!("list {keys}"), Some(inner))
+                }
                 _ => (String::from("set"), None),
             }
         }
@@ -208,9 +209,11 @@ fn merge_keys(schema: &Value) -> Option<Vec<&str>> {
     Some(vec![schema["x-kubernetes-patch-merge-key"].as_str()?])
 }
 
-fn with_defaults(source: &Source<'_>, inner: &str, keys: &[&str]) -> String {
+/// Keys that an item need not have come with the value that its lack stands for. The declared one is never among them:
+/// the API server refuses a patch's item without it (apimachinery `pkg/util/mergepatch/errors.go`, `ErrNoMergeKey`).
+fn with_defaults(source: &Source<'_>, inner: &str, keys: &[&str], declared: Option<&str>) -> String {
     let with_default = |key: &&str| match source.default_of(inner, key) {
-        Some(default) if keys.len() > 1 => format!("{key}={default}"),
+        Some(default) if Some(*key) != declared => format!("{key}={default}"),
         _ => (*key).to_owned(),
     };
     keys.iter().map(with_default).collect::<Vec<_>>().join(",")

@@ -75,6 +75,34 @@ fn a_missing_protocol_is_tcp() {
 }
 
 #[test]
+fn the_declared_merge_key_of_two_must_be_there() {
+    let constraints = |items: Value| json!({"topologySpreadConstraints": items});
+    let half = || constraints(json!([{"whenUnsatisfiable": "DoNotSchedule", "maxSkew": 1}]));
+    let host = || constraints(json!([{"topologyKey": "host", "whenUnsatisfiable": "DoNotSchedule"}]));
+    let without_key = "/topologySpreadConstraints/0: item without its merge key \"topologyKey\"";
+    check_refused(host(), half(), Document::Patch, without_key);
+    check_refused(json!({}), half(), Document::Patch, without_key);
+    check_refused(half(), host(), Document::Target, without_key);
+    check_pod(half(), json!({}), half());
+    // The other one need not be there.
+    check_pod(
+        constraints(json!([{"topologyKey": "zone", "maxSkew": 1}])),
+        constraints(json!([{"topologyKey": "zone", "maxSkew": 2}])),
+        constraints(json!([{"topologyKey": "zone", "maxSkew": 2}])),
+    );
+}
+
+#[test]
+fn an_item_without_protocol_is_deleted_from_a_list_that_names_protocols() {
+    let ports = |ports: Value| json!({"containers": [{"name": "a", "ports": ports}]});
+    check_pod(
+        ports(json!([{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 80}])),
+        ports(json!([{"containerPort": 80, "$patch": "delete"}])),
+        ports(json!([{"containerPort": 53, "protocol": "UDP"}])),
+    );
+}
+
+#[test]
 fn of_items_with_one_key_the_last_stays_in_a_list_left_alone() {
     check_pod(
         json!({"volumes": [{"name": "a", "x": 1}, {"name": "b"}, {"name": "a", "x": 2}, {"name": "a", "x": 3}]}),

@@ -101,7 +101,8 @@ fn split_directive<'p>(
 }
 
 impl ItemKey {
-    /// Reads the key of an item. A key without default must be there: the item could not be told from others.
+    /// Reads the key of an item. A key without default must be there: the item could not be told from others, and the API
+    /// server refuses it, too (apimachinery `pkg/util/mergepatch/errors.go`, `ErrNoMergeKey`).
     pub(super) fn read(item: &Value, keys: &[MergeKey]) -> Result<Self, Reason> {
         let Some(fields) = item.as_object() else {
             return Err(Reason::NotAMap {

@@ -93,8 +93,8 @@ impl Deviation {
                 .eq(&object.get("spec"))
                 .then_some(Self::ReplacedRoot);
         }
-        let constraints = "topologySpreadConstraints";
-        let names_protocol = [object, patch, ours].into_iter().any(names_protocol);
+        let is_half_keyed =
+            |list, first: &[&str], second| has_half_keys(&[object, patch], list, first, second);
         // One pair can meet several rows at once.
         let rows = [
             (has_odd_annotation(ours), "annotations", Self::AnnotationValues),
@@ -103,11 +103,15 @@ impl Deviation {
                 "finalizers",
                 Self::NewerRules,
             ),
-            (names_protocol, "ports", Self::HalfMergeKey),
             (
-                lacks_key(object, constraints, "whenUnsatisfiable"),
-                constraints,
-                Self::NoMergeKey,
+                is_half_keyed("ports", &["port", "containerPort"], "protocol"),
+                "ports",
+                Self::HalfMergeKey,
+            ),
+            (
+                is_half_keyed("topologySpreadConstraints", &["topologyKey"], "whenUnsatisfiable"),
+                "topologySpreadConstraints",
+                Self::HalfMergeKey,
             ),
         ];
         if has_late_directive(patch) {
@@ -156,11 +160,36 @@ fn has_odd_annotation(object: &Value) -> bool {
     annotations.is_some_and(|annotations| annotations.values().any(|value| !value.is_string()))
 }
 
-/// Whether an item of a list of ports names a protocol.
-fn names_protocol(value: &Value) -> bool {
-    any_list(value, "ports", &|items| {
-        items.iter().any(|item| item.get("protocol").is_some())
-    })
+/// Whether of two items with the same first key, in lists of a name anywhere, only one names the second. An item to be
+/// deleted without its second key is at odds with all that name it.
+fn has_half_keys(documents: &[&Value], list: &str, first: &[&str], second: &str) -> bool {
+    let mut items = Vec::new();
+    for document in documents {
+        collect_items(document, list, &mut items);
+    }
+    let first_of = |item: &Value| first.iter().find_map(|first| item.get(first).cloned());
+    let (named, half): (Vec<&Value>, Vec<&Value>) =
+        items.into_iter().partition(|item| item.get(second).is_some());
+    let is_at_odds =
+        |half: &Value, named: &Value| first_of(half) == first_of(named) || half["$patch"] == "delete";
+    half.iter()
+        .any(|half| named.iter().any(|named| is_at_odds(half, named)))
+}
+
+/// The items of all lists of a name.
+fn collect_items<'v>(value: &'v Value, list: &str, items: &mut Vec<&'v Value>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name == list {
+                    items.extend(value.as_array().into_iter().flatten());
+                }
+                collect_items(value, list, items);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_items(value, list, items)),
+        _ => {}
+    }
 }
 
 /// Whether a list has `- $patch: …` after an item with a directive of its own.
@@ -176,23 +205,6 @@ fn has_late_directive(patch: &Value) -> bool {
             let is_late = first_is_item && with_directive.any(|item| item.len() == 1);
             is_late || items.iter().any(has_late_directive)
         }
-        _ => false,
-    }
-}
-
-fn lacks_key(value: &Value, list: &str, key: &str) -> bool {
-    any_list(value, list, &|items| {
-        items.iter().any(|item| item.get(key).is_none())
-    })
-}
-
-fn any_list(value: &Value, name: &str, holds: &dyn Fn(&[Value]) -> bool) -> bool {
-    match value {
-        Value::Object(fields) => fields.iter().any(|(field, value)| {
-            let here = field == name && value.as_array().is_some_and(|items| holds(items));
-            here || any_list(value, name, holds)
-        }),
-        Value::Array(items) => items.iter().any(|item| any_list(item, name, holds)),
         _ => false,
     }
 }
