@@ -3,16 +3,16 @@
 //! Renders one environment of a service in the middle of a canary with tidegate, and the same base and patches
 //! with `kustomize build`, in turn; prints medians, peak memory and their ratios. Also the time of `status` and of
 //! starting up. Absolute times differ between machines: quote the ratios.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a benchmark prints its figures"
-)]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+#[path = "../tests/engines/kustomize.rs"]
+mod kustomize;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use kustomize::Kustomize;
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::{Value, json};
 use tidegate_core::checkout::Checkout;
@@ -41,11 +41,11 @@ fn main() {
         .to_vec();
     let status = [tidegate, "-C", service, "status"].map(str::to_owned).to_vec();
     let version = [tidegate, "--version"].map(str::to_owned).to_vec();
-    let Some(mut kustomize) = kustomize() else {
-        eprintln!("skipped: no kustomize (set TIDEGATE_KUSTOMIZE, or put kustomize or kubectl on the path)");
+    let Some(kustomize) = Kustomize::find() else {
         return;
     };
-    kustomize.push(overlay.to_str().expect("UTF-8").to_owned());
+    kustomize.build(&overlay).expect("kustomize takes the overlay");
+    let kustomize = words(&kustomize.command(&overlay));
 
     let mut figures = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
     let commands = [&render, &kustomize, &status, &version];
@@ -68,6 +68,14 @@ fn main() {
         kustomize.0.as_secs_f64() / render.0.as_secs_f64(),
         kustomize.1 as f64 / render.1 as f64
     );
+}
+
+/// Program and arguments.
+fn words(command: &Command) -> Vec<String> {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| word.to_str().expect("UTF-8").to_owned())
+        .collect()
 }
 
 /// Wall time, and peak memory in KiB.
@@ -112,25 +120,6 @@ fn measure(command: &[String]) {
     assert!(status.is_ok_and(|status| status.success()), "{command:?} failed");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage");
     println!("{} {}", time.as_nanos(), usage.max_rss());
-}
-
-fn kustomize() -> Option<Vec<String>> {
-    let named = std::env::var("TIDEGATE_KUSTOMIZE")
-        .ok()
-        .map(|path| vec![path, "build".to_owned()]);
-    let candidates = named.into_iter().chain([
-        vec!["kustomize".to_owned(), "build".to_owned()],
-        vec!["kubectl".to_owned(), "kustomize".to_owned()],
-    ]);
-    let runs = |command: &Vec<String>| {
-        Command::new(&command[0])
-            .arg("version")
-            .arg("--client")
-            .output()
-            .is_ok()
-            || Command::new(&command[0]).arg("version").output().is_ok()
-    };
-    candidates.into_iter().find(runs)
 }
 
 /// Writes the service of `fixtures/istio/orders` while its canary ramps, and the same for kustomize.

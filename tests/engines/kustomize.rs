@@ -1,4 +1,4 @@
-//! The real kustomize, for the tests of all crates that compare with it: each takes this file in as a module.
+//! The real kustomize, for the tests and benchmarks of all crates that compare with it: each takes this file in as a module.
 
 #![allow(
     clippy::disallowed_methods,
@@ -45,15 +45,18 @@ impl Kustomize {
         output.is_ok_and(|output| output.status.success())
     }
 
+    /// The command that builds the kustomization of a folder.
+    pub(crate) fn command(&self, folder: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg(self.argument).arg(folder);
+        command
+    }
+
     /// Builds the kustomization of a folder and gives the YAML stream it prints.
     ///
     /// Errors: kustomize's message.
     pub(crate) fn build(&self, folder: &Path) -> Result<String, String> {
-        let output = Command::new(&self.program)
-            .arg(self.argument)
-            .arg(folder)
-            .output()
-            .expect("it ran before");
+        let output = self.command(folder).output().expect("it ran before");
         match output.status.success() {
             true => Ok(String::from_utf8(output.stdout).expect("kustomize writes UTF-8")),
             false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
