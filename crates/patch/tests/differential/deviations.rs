@@ -18,13 +18,14 @@ pub(crate) enum Deviation {
     NewerRules,
     AnnotationValues,
     QuotedScalar,
+    RenamedReferences,
 }
 
 type Ours = Result<Option<Value>, Reason>;
 type Theirs = Result<Option<Value>, String>;
 
 impl Deviation {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::ReplacedRoot,
         Self::ReplacedItem,
         Self::DirectiveInReplacedList,
@@ -37,6 +38,7 @@ impl Deviation {
         Self::NewerRules,
         Self::AnnotationValues,
         Self::QuotedScalar,
+        Self::RenamedReferences,
     ];
 
     /// Name of the row in the table.
@@ -54,6 +56,7 @@ impl Deviation {
             Self::NewerRules => "newer-rules",
             Self::AnnotationValues => "annotation-values",
             Self::QuotedScalar => "quoted-scalar",
+            Self::RenamedReferences => "renamed-references",
         }
     }
 
@@ -62,7 +65,11 @@ impl Deviation {
         match (ours, theirs) {
             (Err(reason), Ok(_)) => Self::of_refusal(reason),
             (Ok(Some(ours)), Ok(Some(theirs))) => Self::of_result(object, patch, ours, theirs),
-            // What kustomize refuses is refused.
+            // A later step, which looks into objects that the patch has made nonsense of.
+            (Ok(_), Err(message)) if message.contains("updating name reference") => {
+                Some(Self::RenamedReferences)
+            }
+            // What else kustomize refuses is refused.
             _ => None,
         }
     }
