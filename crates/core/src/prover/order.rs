@@ -44,7 +44,7 @@ pub(super) struct Constraints {
     ranks: Vec<Rank>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 struct Rank {
     /// A wave begins when all before it is applied and healthy.
     wave: i64,
@@ -54,6 +54,8 @@ struct Rank {
     kind: usize,
     /// Kinds that the order does not name are sorted by name.
     name: String,
+    /// Neighbours of one kind are sent together.
+    kind_name: String,
 }
 
 impl Constraints {
@@ -74,13 +76,22 @@ impl Constraints {
                     if is_prune || world.values(earlier.0).len() == 1 {
                         return true;
                     }
-                    match (first.wave < second.wave, first < second) {
+                    match (first.wave < second.wave, first.is_before(second)) {
                         (true, _) => value(earlier).is_done,
                         (false, true) => value(earlier).is_applied,
                         (false, false) => true,
                     }
                 })
             })
+    }
+}
+
+impl Rank {
+    /// Whether one is sent before the other, in one wave.
+    fn is_before(&self, other: &Self) -> bool {
+        let place = |rank: &Self| (rank.wave, rank.is_applied, rank.kind);
+        let by_name = self.kind_name != other.kind_name && self.name < other.name;
+        place(self) < place(other) || (place(self) == place(other) && by_name)
     }
 }
 
@@ -146,6 +157,7 @@ fn argo_cd(world: &World<'_>) -> Vec<Rank> {
             is_applied: !is_prune,
             kind,
             name,
+            kind_name: manifest.object.kind.clone(),
         }
     };
     entries.iter().map(rank).collect()

@@ -112,8 +112,13 @@ pub(super) fn may_have_none(after: &Manifest) -> bool {
         .pointer("/spec/replicas")
         .and_then(Value::as_u64)
         .unwrap_or(1);
+    // Source: Kubernetes, `ResolveFenceposts`: a share is rounded down, but where nothing may be added either, one goes.
+    let surge = strategy.and_then(|strategy| strategy.pointer("/rollingUpdate/maxSurge"));
+    let adds_none =
+        surge.is_some_and(|surge| matches!(surge.as_str(), Some("0%")) || surge.as_u64() == Some(0));
     match (kind, unavailable) {
         (Some("Recreate" | "OnDelete"), _) => true,
+        _ if adds_none && replicas <= 1 => true,
         (_, Some(Value::String(percent))) => percent == "100%",
         (_, Some(Value::Number(count))) => count.as_u64().is_some_and(|count| count >= replicas),
         // The defaults of a StatefulSet and a DaemonSet replace pods in place, one at a time.
