@@ -2,8 +2,18 @@
 //! the design says so.
 #![expect(clippy::disallowed_methods, reason = "fixtures are files")]
 
+#[path = "prover/istio.rs"]
+mod istio;
 #[path = "prover/lives.rs"]
 mod lives;
+#[path = "prover/order.rs"]
+mod order;
+#[path = "prover/repair.rs"]
+mod repair;
+#[path = "prover/search.rs"]
+mod search;
+#[path = "prover/world.rs"]
+mod world;
 
 use std::path::{Path, PathBuf};
 

@@ -89,10 +89,7 @@ pub(super) fn judge(
         return;
     }
     let after = traffic.serve(&world.end(constraints, true), request);
-    let unmeant = after.failed.iter().find(|(failure, share)| {
-        *share > 1.0 - EPSILON && matches!(failure.kind, FailureKind::NoRoute | FailureKind::Denied)
-    });
-    if let Some((failure, _)) = unmeant {
+    if let Some(failure) = withdrawal(&before, &after) {
         proof.withdrawn.push(Withdrawn {
             request: request.clone(),
             failure: failure.clone(),
@@ -121,7 +118,7 @@ pub(super) fn judge(
         let (applied, rest): (Vec<_>, Vec<_>) = applied.into_iter().partition(|object| object.is_applied);
         let example = CounterExample {
             invariant: violation.invariant,
-            is_end: rest.is_empty(),
+            is_end: state.is_end(),
             applied,
             not_applied: rest.into_iter().map(|object| object.object).collect(),
             requests: vec![request.clone()],
@@ -151,6 +148,26 @@ pub(super) fn judge(
             }),
         }
     }
+}
+
+/// Why requests are not meant to be served any more: no route takes them, or the pods that admitted them all do not.
+///
+/// Pods that turn away what others admitted before did not withdraw anything: the traffic moved to them.
+fn withdrawal<'a>(before: &Outcome, after: &'a Outcome) -> Option<&'a Failure> {
+    let is_meant = |failure: &Failure| match failure.kind {
+        FailureKind::NoRoute => true,
+        FailureKind::Denied => {
+            let workload = failure.workload.as_ref();
+            workload.is_some_and(|workload| before.served.contains_key(workload))
+        }
+        FailureKind::NoDestination | FailureKind::NoPods => false,
+    };
+    let is_all = after.failing() > 1.0 - EPSILON && after.failed.iter().all(|(failure, _)| is_meant(failure));
+    after
+        .failed
+        .first()
+        .filter(|_| is_all)
+        .map(|(failure, _)| failure)
 }
 
 impl CounterExample {
@@ -222,10 +239,6 @@ impl Ends<'_> {
 
     fn exposed(&self, outcome: &Outcome) -> Option<Violation> {
         let workloads: BTreeSet<&String> = outcome.served.keys().chain(self.before.served.keys()).collect();
-        // Where requests fail at an end already, the rest cannot be told from a shift.
-        if outcome.failing() > EPSILON {
-            return None;
-        }
         workloads.into_iter().find_map(|workload| {
             let share = |outcome: &Outcome| outcome.served.get(workload).copied().unwrap_or(0.0);
             let (before, after, now) = (share(self.before), share(self.after), share(outcome));

@@ -166,6 +166,8 @@ pub struct Failure {
     pub text: String,
     /// The object at fault, where one can be named.
     pub object: Option<ObjectRef>,
+    /// Whose pods turned the request away, where it came that far.
+    pub workload: Option<String>,
 }
 
 /// Kinds of failures.

@@ -272,6 +272,13 @@ impl<T> Versions<T> {
             .chain(self.after.iter().filter(|_| !self.is_same))
     }
 
+    /// Whether something holds of this and another object where both exist.
+    pub(crate) fn is_together(&self, other: &Self, is: impl Fn(&T, &T) -> bool) -> bool {
+        let ends = [(&self.before, &other.before), (&self.after, &other.after)];
+        ends.into_iter()
+            .any(|ends| matches!(ends, (Some(one), Some(other)) if is(one, other)))
+    }
+
     /// Whether it says something in either.
     pub(crate) fn any(&self, is: impl Fn(&T) -> bool) -> bool {
         self.each().any(is)
@@ -376,6 +383,13 @@ impl<'w> State<'w> {
                 false => entry.before,
             },
         )
+    }
+
+    /// Whether all that was read is as it is in the end, rollouts included.
+    pub(super) fn is_end(&self) -> bool {
+        let choices = self.choices.borrow();
+        let mut read = choices.iter().zip(&self.world.entries);
+        read.all(|(choice, entry)| choice.is_none_or(|choice| choice + 1 == entry.values.len()))
     }
 
     /// What this state has read of the change, for a person; in rendered order.

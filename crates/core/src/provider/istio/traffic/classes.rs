@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::virtual_services::{Match, Pattern, VirtualService};
-use super::{IstioTraffic, destinations::Service};
-use crate::manifest::Manifest;
+use super::{
+    IstioTraffic,
+    destinations::{Service, namespace_of},
+};
+use crate::manifest::{Manifest, ObjectRef};
 use crate::prover::{Caller, Entry, Request, Unjudged, World};
 
 /// A meshed caller that no policy names.
@@ -86,13 +89,18 @@ fn doors(traffic: &IstioTraffic) -> Vec<Door> {
                 .iter()
                 .filter(|host| entry != Entry::Sidecar || !is_service(host));
             let hosts: Vec<String> = hosts.map(|host| host.replacen('*', "any", 1)).collect();
+            let matches = routes.http.iter().flat_map(|rule| &rule.matches);
+            let ports: BTreeSet<u16> = matches
+                .filter_map(|matched| matched.port)
+                .chain(std::iter::once(80))
+                .collect();
             for group in alike(traffic, &hosts, &entry) {
-                doors.push(Door {
-                    hosts: group,
-                    port: 80,
+                doors.extend(ports.iter().map(|port| Door {
+                    hosts: group.clone(),
+                    port: *port,
                     entry: entry.clone(),
                     is_service: false,
-                });
+                }));
             }
         }
     }
@@ -106,7 +114,7 @@ fn alike(traffic: &IstioTraffic, hosts: &[String], entry: &Entry) -> Vec<Vec<Str
     let mut groups: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
     for host in hosts {
         let request = blank(host, entry.clone());
-        let takes = |routes: &VirtualService| routes.takes(&request).is_some();
+        let takes = |routes: &VirtualService| routes.names(&request).is_some();
         let taking = traffic.virtual_services.iter().map(|versions| {
             versions
                 .each()
@@ -123,8 +131,15 @@ fn alike(traffic: &IstioTraffic, hosts: &[String], entry: &Entry) -> Vec<Vec<Str
                     .any(|matched| matched.authority.is_some())
             })
         });
+        let by_policy = traffic.authorization.iter().any(|versions| {
+            versions.any(|policy| {
+                let operations = policy.rules.iter().filter_map(|rule| rule.get("to")?.as_array());
+                let mut operations = operations.flatten().filter_map(|to| to.get("operation"));
+                operations.any(|to| to.get("hosts").is_some() || to.get("notHosts").is_some())
+            })
+        });
         let mut key: Vec<String> = taking.collect();
-        if by_authority {
+        if by_authority || by_policy {
             key.push(host.clone());
         }
         groups.entry(key).or_default().push(host.clone());
@@ -172,11 +187,16 @@ fn examples(traffic: &IstioTraffic, door: &Door) -> BTreeSet<Example> {
         .iter()
         .flat_map(|versions| versions.each())
     {
-        if routes.takes(&request).is_none() {
+        if routes.names(&request).is_none() {
             continue;
         }
         for matched in routes.http.iter().flat_map(|rule| &rule.matches) {
             found.insert(example(matched));
+            if matched.ignores_case {
+                let mut other = example(matched);
+                other.path = in_other_case(&other.path);
+                found.insert(other);
+            }
             // A header that must be missing is one that can be there.
             for (name, pattern) in &matched.without_headers {
                 let mut with = example(matched);
@@ -185,10 +205,50 @@ fn examples(traffic: &IstioTraffic, door: &Door) -> BTreeSet<Example> {
             }
         }
     }
-    for policy in traffic.authorization.iter().flat_map(|versions| versions.each()) {
-        found.extend(policy.rules.iter().flat_map(operations));
-    }
+    let policies = || traffic.authorization.iter().flat_map(|versions| versions.each());
+    let operations: Vec<Example> = policies()
+        .flat_map(|policy| policy.rules.iter().flat_map(operations))
+        .collect();
+    // What a route leaves open, a policy may tell apart.
+    let open: Vec<Example> = found
+        .iter()
+        .filter(|example| example.is_special && example.path == "/" && example.method == "GET")
+        .flat_map(|example| {
+            operations.iter().map(|operation| Example {
+                path: operation.path.clone(),
+                method: operation.method.clone(),
+                ..example.clone()
+            })
+        })
+        .collect();
+    found.extend(operations);
+    found.extend(open);
+    // Conditions that cannot be given an example of: some requests fulfil none, one, or all of them.
+    let unknown: BTreeSet<(String, String)> = policies().flat_map(|policy| policy.unknown()).collect();
+    let singly = unknown.iter().map(|condition| vec![condition.clone()]);
+    let all: Vec<Vec<(String, String)>> = singly
+        .chain((unknown.len() > 1).then(|| unknown.iter().cloned().collect()))
+        .collect();
+    let fulfilling: Vec<Example> = found
+        .iter()
+        .flat_map(|example| {
+            all.iter().map(|conditions| Example {
+                fulfils: [&example.fulfils[..], conditions].concat(),
+                is_special: true,
+                ..example.clone()
+            })
+        })
+        .collect();
+    found.extend(fulfilling);
     found
+}
+
+fn in_other_case(text: &str) -> String {
+    let other = |letter: char| match letter.is_ascii_uppercase() {
+        true => letter.to_ascii_lowercase(),
+        false => letter.to_ascii_uppercase(),
+    };
+    text.chars().map(other).collect()
 }
 
 impl Example {
@@ -225,12 +285,7 @@ fn example(matched: &Match) -> Example {
     for (name, pattern) in &matched.headers {
         example.add(name, pattern);
     }
-    example.fulfils.extend(
-        matched
-            .unknown
-            .iter()
-            .map(|field| (field.clone(), "as the route says".to_owned())),
-    );
+    example.fulfils.extend(matched.unknown.iter().cloned());
     example
 }
 
@@ -286,8 +341,29 @@ fn operations(rule: &Value) -> Vec<Example> {
 /// Every caller that some policy names, somebody else, and one without identity.
 fn callers(traffic: &IstioTraffic) -> BTreeSet<Caller> {
     let mut callers = BTreeSet::from([Caller::Outside, Caller::Mesh(SOMEBODY.to_owned())]);
+    callers.extend(
+        telling_namespaces(traffic)
+            .into_iter()
+            .map(|namespace| somebody_in(&namespace)),
+    );
     let policies = traffic.authorization.iter().flat_map(|versions| versions.each());
     for rule in policies.flat_map(|policy| &policy.rules) {
+        let when = rule.get("when").and_then(Value::as_array).into_iter().flatten();
+        for condition in when {
+            let values = ["values", "notValues"]
+                .into_iter()
+                .filter_map(|key| condition.get(key)?.as_array());
+            let values = values.flatten().filter_map(Value::as_str);
+            match condition.get("key").and_then(Value::as_str) {
+                Some("source.principal") => {
+                    callers.extend(values.map(|value| Caller::Mesh(principal_like(value))));
+                }
+                Some("source.namespace") => {
+                    callers.extend(values.map(|value| somebody_in(&value.replace('*', "any"))));
+                }
+                _ => {}
+            }
+        }
         let sources = rule.get("from").and_then(Value::as_array).into_iter().flatten();
         for source in sources.filter_map(|from| from.get("source")) {
             let texts = |key: &str| -> Vec<String> {
@@ -297,12 +373,7 @@ fn callers(traffic: &IstioTraffic) -> BTreeSet<Caller> {
             let principals = texts("principals").into_iter().chain(texts("notPrincipals"));
             callers.extend(principals.map(|principal| Caller::Mesh(principal_like(&principal))));
             let namespaces = texts("namespaces").into_iter().chain(texts("notNamespaces"));
-            callers.extend(namespaces.map(|namespace| {
-                Caller::Mesh(format!(
-                    "cluster.local/ns/{}/sa/somebody",
-                    namespace.replace('*', "any")
-                ))
-            }));
+            callers.extend(namespaces.map(|namespace| somebody_in(&namespace.replace('*', "any"))));
             let accounts = texts("serviceAccounts")
                 .into_iter()
                 .chain(texts("notServiceAccounts"));
@@ -313,6 +384,35 @@ fn callers(traffic: &IstioTraffic) -> BTreeSet<Caller> {
         }
     }
     callers
+}
+
+/// Namespaces whose callers see other routes or subsets than the rest.
+fn telling_namespaces(traffic: &IstioTraffic) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for routes in traffic
+        .virtual_services
+        .iter()
+        .flat_map(|versions| versions.each())
+    {
+        found.extend(routes.export.namespaces().cloned());
+        let matches = routes.http.iter().flat_map(|rule| &rule.matches);
+        found.extend(matches.filter_map(|matched| matched.source_namespace.clone()));
+    }
+    for rule in traffic
+        .destination_rules
+        .iter()
+        .flat_map(|versions| versions.each())
+    {
+        found.extend(rule.export.namespaces().cloned());
+        if namespace_of(&rule.host) != Some(rule.namespace.as_str()) {
+            found.insert(rule.namespace.clone());
+        }
+    }
+    found
+}
+
+fn somebody_in(namespace: &str) -> Caller {
+    Caller::Mesh(format!("cluster.local/ns/{namespace}/sa/somebody"))
 }
 
 /// A principal that a pattern matches.
@@ -347,50 +447,200 @@ const KNOWN: &[(&str, &str)] = &[
     ("batch", "Job"),
 ];
 
-/// Changed objects of other kinds that name a Service or select pods which serve before the change.
+/// Changed objects that may matter and that the model does not know, and parts of those it knows.
 pub(super) fn unjudged(world: &World<'_>, traffic: &IstioTraffic) -> Vec<Unjudged> {
     let mut found = Vec::new();
     for (object, before, after) in world.changed() {
         let is_known = KNOWN.iter().any(|(group, kind)| object.is(group, kind));
-        let spec =
-            |manifest: Option<&Manifest>| manifest.and_then(|manifest| manifest.value.get("spec").cloned());
-        if is_known {
-            let asks = [before, after]
-                .into_iter()
-                .flatten()
-                .any(|manifest| manifest.text("/spec/action") == Some("CUSTOM"));
-            if asks && object.kind == "AuthorizationPolicy" {
-                let reason = "asks an authorizer that is not in the manifests".to_owned();
-                found.push(Unjudged {
-                    object: object.clone(),
-                    reason,
-                });
-            }
-            continue;
-        }
-        if spec(before) == spec(after) {
-            continue;
-        }
-        let names = traffic.services.iter().flat_map(|versions| versions.each());
-        let names: BTreeSet<&str> = names
-            .flat_map(|service| [service.host.as_str(), service.object.name.as_str()])
-            .collect();
-        let mentions = [before, after]
-            .into_iter()
-            .flatten()
-            .any(|manifest| mentions(&manifest.value, &names));
-        let reached = [before, after]
-            .into_iter()
-            .flatten()
-            .any(|manifest| selects_served(manifest, traffic));
-        if mentions || reached {
-            found.push(Unjudged {
-                object: object.clone(),
-                reason: "is of a kind that this model does not know".to_owned(),
-            });
-        }
+        let ends = [before, after];
+        let reason = match is_known {
+            true => unknown_part(ends, traffic),
+            false => is_concerned(ends, traffic).then_some("is of a kind that this model does not know"),
+        };
+        found.extend(reason.map(|reason| Unjudged {
+            object: object.clone(),
+            reason: reason.to_owned(),
+        }));
     }
     found
+}
+
+/// What changes of an object of a known kind that the model does not know.
+fn unknown_part(ends: [Option<&Manifest>; 2], traffic: &IstioTraffic) -> Option<&'static str> {
+    let says = |pointer: &str| {
+        ends.into_iter()
+            .flatten()
+            .any(|end| end.value.pointer(pointer).is_some())
+    };
+    let differs = |pointer: &str| {
+        let [before, after] = ends.map(|end| end.and_then(|end| end.value.pointer(pointer)));
+        before != after
+    };
+    let is = |pointer: &str, text: &str| {
+        ends.into_iter()
+            .flatten()
+            .any(|end| end.text(pointer) == Some(text))
+    };
+    let object = &ends.into_iter().flatten().next()?.object;
+    match object.kind.as_str() {
+        "AuthorizationPolicy" if is("/spec/action", "CUSTOM") => {
+            Some("asks an authorizer that is not in the manifests")
+        }
+        "AuthorizationPolicy" if says("/spec/targetRefs") || says("/spec/targetRef") => {
+            Some("is for a waypoint or a gateway")
+        }
+        "VirtualService"
+            if !ends
+                .into_iter()
+                .flatten()
+                .all(|end| end.value.pointer("/spec/hosts").is_some()) =>
+        {
+            Some("is a part of others, by `delegate`")
+        }
+        "VirtualService" if differs("/spec/tcp") || differs("/spec/tls") => {
+            Some("has routes of other protocols")
+        }
+        "VirtualService"
+            if UNKNOWN_OF_RULES
+                .iter()
+                .any(|field| of_rules(ends[0], field) != of_rules(ends[1], field)) =>
+        {
+            Some("changes a `fault`, `rewrite`, `mirror` or `delegate`")
+        }
+        "VirtualService" if shares_a_host(object, traffic) => {
+            Some("has a host that another VirtualService has too, and the older counts")
+        }
+        "DestinationRule" if says("/spec/workloadSelector") => Some("is for some callers only"),
+        "DestinationRule"
+            if differs("/spec/trafficPolicy") && !is("/spec/trafficPolicy/tls/mode", "ISTIO_MUTUAL") =>
+        {
+            Some("changes its `trafficPolicy`")
+        }
+        "Service" if differs("/metadata/annotations/networking.istio.io~1exportTo") => {
+            Some("changes who sees it")
+        }
+        "Service" if is("/spec/clusterIP", "None") => Some("is headless: callers choose the pod"),
+        "Service" if says("/spec/externalName") => Some("stands for another name"),
+        "Service"
+            if ends
+                .into_iter()
+                .flatten()
+                .any(|end| Service::read(end).ports.iter().any(|port| !port.is_http)) =>
+        {
+            Some("has ports of other protocols than HTTP")
+        }
+        _ if MESH.iter().any(|name| {
+            let both = ends.iter().all(Option::is_some);
+            let of = |place: &str| differs(&format!("/spec/template/metadata/{place}/{name}"));
+            both && (of("labels") || of("annotations"))
+        }) =>
+        {
+            Some("changes whether or how its pods are in the mesh")
+        }
+        _ => None,
+    }
+}
+
+/// Fields of a rule that change what a request becomes, and that this model does not know.
+const UNKNOWN_OF_RULES: [&str; 5] = ["fault", "rewrite", "mirror", "mirrors", "delegate"];
+
+/// Labels and annotations of pods that decide about their proxy, as parts of pointers.
+const MESH: [&str; 4] = [
+    "sidecar.istio.io~1inject",
+    "istio.io~1rev",
+    "traffic.sidecar.istio.io~1excludeInboundPorts",
+    "istio.io~1dataplane-mode",
+];
+
+fn of_rules<'a>(manifest: Option<&'a Manifest>, field: &str) -> Vec<&'a Value> {
+    let rules = manifest.and_then(|manifest| manifest.value.pointer("/spec/http")?.as_array());
+    rules
+        .into_iter()
+        .flatten()
+        .filter_map(|rule| rule.get(field))
+        .collect()
+}
+
+/// Whether another VirtualService has the same host for the same callers at one end. Which one counts, or how gateways
+/// merge them, depends on their ages.
+fn shares_a_host(object: &ObjectRef, traffic: &IstioTraffic) -> bool {
+    let own = |routes: &VirtualService| routes.object == *object;
+    let Some(this) = traffic.virtual_services.iter().find(|versions| versions.any(own)) else {
+        return false;
+    };
+    let clash = |one: &VirtualService, other: &VirtualService| {
+        !own(other)
+            && one.hosts.iter().any(|host| other.hosts.contains(host))
+            && one
+                .gateways
+                .iter()
+                .any(|gateway| other.gateways.contains(gateway))
+    };
+    traffic
+        .virtual_services
+        .iter()
+        .any(|other| this.is_together(other, clash))
+}
+
+/// Whether a changed object of a kind that the model does not know may be about requests.
+fn is_concerned(ends: [Option<&Manifest>; 2], traffic: &IstioTraffic) -> bool {
+    // Everything but the name and what tools note down.
+    let content = |end: Option<&Manifest>| {
+        let mut value = end?.value.clone();
+        let metadata = value.as_object_mut()?.remove("metadata");
+        Some((
+            value,
+            metadata.and_then(|metadata| metadata.get("labels").cloned()),
+        ))
+    };
+    if content(ends[0]) == content(ends[1]) {
+        return false;
+    }
+    let hosts = traffic
+        .virtual_services
+        .iter()
+        .flat_map(|versions| versions.each());
+    let hosts: Vec<&String> = hosts.flat_map(|routes| &routes.hosts).collect();
+    let names = traffic.services.iter().flat_map(|versions| versions.each());
+    let names: BTreeSet<&str> = names
+        .flat_map(|service| [service.host.as_str(), service.object.name.as_str()])
+        .chain(hosts.into_iter().map(String::as_str))
+        .collect();
+    ends.into_iter().flatten().any(|end| {
+        let namespace = end.object.namespace.as_deref().unwrap_or_default();
+        let gateway = format!("{namespace}/{}", end.object.name);
+        let is_bound = || {
+            let mut routes = traffic.virtual_services.iter();
+            routes.any(|versions| versions.any(|routes| routes.gateways.contains(&gateway)))
+        };
+        mentions(&end.value, &names)
+            || selects_served(end, traffic)
+            || is_for_everything(end)
+            || (end.object.is("networking.istio.io", "Gateway") && is_bound())
+            || end.object.is("", "Namespace")
+            || end.object.is("", "Endpoints")
+            || end.object.is("discovery.k8s.io", "EndpointSlice")
+    })
+}
+
+/// Whether an object of Istio's is for all pods of its namespace.
+fn is_for_everything(manifest: &Manifest) -> bool {
+    let has = |field: &str| {
+        manifest
+            .value
+            .pointer("/spec")
+            .is_some_and(|spec| spec.get(field).is_some())
+    };
+    let kinds = [
+        ("networking.istio.io", "EnvoyFilter"),
+        ("networking.istio.io", "Sidecar"),
+        ("networking.istio.io", "ProxyConfig"),
+        ("security.istio.io", "RequestAuthentication"),
+        ("extensions.istio.io", "WasmPlugin"),
+    ];
+    kinds.iter().any(|(group, kind)| manifest.object.is(group, kind))
+        && !has("selector")
+        && !has("workloadSelector")
 }
 
 /// Whether some text in an object is one of these names.
@@ -418,6 +668,14 @@ fn selects_served(manifest: &Manifest, traffic: &IstioTraffic) -> bool {
     let selectors = selectors
         .iter()
         .filter_map(|pointer| manifest.value.pointer(pointer)?.as_object());
+    // Expressions are not evaluated: they may select any pod.
+    if manifest
+        .value
+        .pointer("/spec/podSelector/matchExpressions")
+        .is_some()
+    {
+        return true;
+    }
     let selectors: Vec<_> = selectors
         .filter(|selector| selector.values().all(Value::is_string))
         .collect();

@@ -24,6 +24,38 @@ pub(super) fn namespace_of(host: &str) -> Option<&str> {
         .map(|(_, namespace)| namespace)
 }
 
+/// Whose callers see an object. Source: Istio, `exportTo`: `*` and nothing are everybody, `.` the own namespace.
+#[derive(Debug)]
+pub(super) struct ExportTo {
+    namespaces: Vec<String>,
+}
+
+impl ExportTo {
+    pub(super) fn read(manifest: &Manifest) -> Self {
+        let own = manifest.object.namespace.clone().unwrap_or_default();
+        let list = manifest.value.pointer("/spec/exportTo").and_then(Value::as_array);
+        let texts = list.into_iter().flatten().filter_map(Value::as_str);
+        Self {
+            namespaces: texts
+                .map(|to| if to == "." { own.clone() } else { to.to_owned() })
+                .collect(),
+        }
+    }
+
+    pub(super) fn covers(&self, namespace: Option<&str>) -> bool {
+        self.namespaces.is_empty()
+            || self
+                .namespaces
+                .iter()
+                .any(|to| to == "*" || Some(to.as_str()) == namespace)
+    }
+
+    /// The namespaces that it names.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = &String> {
+        self.namespaces.iter().filter(|to| *to != "*")
+    }
+}
+
 /// One destination of a route.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
@@ -40,6 +72,7 @@ pub(super) struct DestinationRule {
     pub(super) namespace: String,
     pub(super) host: String,
     pub(super) subsets: Vec<Subset>,
+    pub(super) export: ExportTo,
 }
 
 #[derive(Debug)]
@@ -69,6 +102,7 @@ impl DestinationRule {
         Self {
             host: full_name(manifest.text("/spec/host").unwrap_or_default(), &namespace),
             subsets: subsets.into_iter().flatten().filter_map(subset).collect(),
+            export: ExportTo::read(manifest),
             object: manifest.object.clone(),
             namespace,
         }

@@ -226,6 +226,7 @@ impl Serving<'_> {
                     kind: FailureKind::NoDestination,
                     text,
                     object: None,
+                    workload: None,
                 })
             }
         }
@@ -239,6 +240,7 @@ impl Serving<'_> {
         let concerned = self.traffic.destination_rules.iter();
         let concerned = concerned.filter(|versions| versions.any(|rule| rule.is_for(host).is_some()));
         let seen = concerned.filter_map(|versions| self.state.see(versions));
+        let seen = seen.filter(|rule| rule.export.covers(Some(client)));
         let mut rules: Vec<_> = seen.filter_map(|rule| Some((rule.is_for(host)?, rule))).collect();
         let namespaces = [client, service_namespace, ROOT_NAMESPACE];
         let mut namespaces = namespaces.into_iter();
@@ -267,11 +269,15 @@ impl Serving<'_> {
                     kind,
                     text,
                     object: None,
+                    workload: None,
                 });
             }
         };
-        // A proxy keeps the port that was called, whatever the Service has.
-        let port = target.port.unwrap_or(self.request.port);
+        // Source: Istio, `route.GetDestinationCluster`: the only port of a Service, else the port that was called.
+        let port = target.port.unwrap_or(match service.ports.as_slice() {
+            [only] => only.number,
+            _ => self.request.port,
+        });
         let Some(port) = service.ports.iter().find(|known| known.number == port) else {
             let text = format!("503 NC: {} has no port {port}", service.object);
             return Outcome::failure(failure(FailureKind::NoDestination, text, &service.object));
@@ -349,6 +355,7 @@ fn no_route(request: &Request) -> Failure {
         kind: FailureKind::NoRoute,
         text,
         object: None,
+        workload: None,
     }
 }
 
@@ -357,6 +364,7 @@ fn failure(kind: FailureKind, text: String, object: &ObjectRef) -> Failure {
         kind,
         text,
         object: Some(object.clone()),
+        workload: None,
     }
 }
 
@@ -400,6 +408,7 @@ fn floor(traffic: &IstioTraffic, state: &State<'_>, group: &PodGroup) -> u64 {
     let is_for = |scaler: &HorizontalPodAutoscaler| scaler.is_for(group);
     let scalers = traffic.autoscalers.iter().filter(|versions| versions.any(is_for));
     let mut seen = scalers.filter_map(|versions| state.see(versions));
-    seen.find(|scaler| is_for(scaler))
+    // Source: Kubernetes, an autoscaler leaves alone what is scaled to nothing.
+    seen.find(|scaler| is_for(scaler) && group.replicas > 0)
         .map_or(group.replicas, |scaler| scaler.least)
 }

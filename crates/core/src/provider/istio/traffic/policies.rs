@@ -11,6 +11,8 @@ use crate::prover::{Caller, Failure, FailureKind, PodGroup, Request};
 pub(super) struct AuthorizationPolicy {
     object: ObjectRef,
     scope: Scope,
+    /// Whether it is for a waypoint or a gateway, not for pods.
+    is_elsewhere: bool,
     pub(super) action: Action,
     pub(super) rules: Vec<Value>,
 }
@@ -56,26 +58,104 @@ impl Scope {
 impl AuthorizationPolicy {
     pub(super) fn read(manifest: &Manifest) -> Self {
         let rules = manifest.value.pointer("/spec/rules").and_then(Value::as_array);
+        let scope = Scope::of(manifest);
+        let mut rules = rules.cloned().unwrap_or_default();
+        rules
+            .iter_mut()
+            .for_each(|rule| complete_accounts(rule, &scope.namespace));
+        let spec = manifest.value.get("spec");
         Self {
             object: manifest.object.clone(),
-            scope: Scope::of(manifest),
+            scope,
+            is_elsewhere: spec
+                .is_some_and(|spec| spec.get("targetRefs").is_some() || spec.get("targetRef").is_some()),
             action: match manifest.text("/spec/action") {
                 None | Some("ALLOW") => Action::Allow,
                 Some("DENY") => Action::Deny,
                 Some(_) => Action::Other,
             },
-            rules: rules.cloned().unwrap_or_default(),
+            rules,
         }
     }
 
     pub(super) fn covers(&self, pods: &PodGroup) -> bool {
-        self.scope.covers(pods)
+        !self.is_elsewhere && self.scope.covers(pods)
     }
 
     fn applies(&self, request: &Request, port: Option<u16>) -> bool {
-        self.rules
-            .iter()
-            .any(|rule| rule_matches(rule, request, port, self.action == Action::Deny))
+        self.rules.iter().any(|rule| rule_matches(rule, request, port))
+    }
+
+    /// What its rules say that no example can be given of, as a request that fulfils it says it.
+    pub(super) fn unknown(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for rule in &self.rules {
+            for (list, inner, known) in [
+                ("from", "source", &SOURCES[..]),
+                ("to", "operation", &OPERATIONS[..]),
+            ] {
+                let entries = rule.get(list).and_then(Value::as_array).into_iter().flatten();
+                let fields = entries
+                    .filter_map(|entry| entry.get(inner)?.as_object())
+                    .flatten();
+                let unknown = fields.filter(|(key, values)| !is_known(known, key, values));
+                found.extend(unknown.map(|(key, values)| (key.clone(), values.to_string())));
+            }
+            let when = rule.get("when").and_then(Value::as_array).into_iter().flatten();
+            let unknown = when.filter(|condition| {
+                let key = condition.get("key").and_then(Value::as_str).unwrap_or_default();
+                !CONDITIONS.contains(&key)
+            });
+            found.extend(unknown.map(|condition| ("when".to_owned(), condition.to_string())));
+        }
+        found
+    }
+}
+
+/// The fields of a source that the model knows, without their `not`.
+const SOURCES: [&str; 3] = ["principals", "namespaces", "serviceAccounts"];
+/// The fields of an operation.
+const OPERATIONS: [&str; 4] = ["hosts", "paths", "methods", "ports"];
+/// The keys of a condition that a request answers by itself.
+const CONDITIONS: [&str; 3] = ["source.principal", "source.namespace", "destination.port"];
+
+/// Whether the model can tell if a field holds: path templates, `/a/{*}`, it cannot.
+fn is_known(known: &[&str], key: &str, values: &Value) -> bool {
+    let is_template = |values: &Vec<Value>| {
+        let mut texts = values.iter().filter_map(Value::as_str);
+        texts.any(|text| text.contains("{*"))
+    };
+    known.contains(&plain(key).as_str()) && !values.as_array().is_some_and(is_template)
+}
+
+/// `notPaths` → `paths`.
+fn plain(key: &str) -> String {
+    match key.strip_prefix("not") {
+        Some(rest) => rest[..1].to_ascii_lowercase() + &rest[1..],
+        None => key.to_owned(),
+    }
+}
+
+/// Source: Istio, `serviceAccounts`: a name without a namespace is of the policy's.
+fn complete_accounts(rule: &mut Value, namespace: &str) {
+    let from = rule.get_mut("from").and_then(Value::as_array_mut);
+    for source in from
+        .into_iter()
+        .flatten()
+        .filter_map(|from| from.get_mut("source"))
+    {
+        for key in ["serviceAccounts", "notServiceAccounts"] {
+            let accounts = source
+                .get_mut(key)
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten();
+            for account in accounts {
+                if let Some(name) = account.as_str().filter(|name| !name.contains('/')) {
+                    *account = Value::String(format!("{namespace}/{name}"));
+                }
+            }
+        }
     }
 }
 
@@ -95,7 +175,8 @@ impl PeerAuthentication {
             .pointer("/spec/portLevelMtls")
             .and_then(Value::as_object);
         let port = |(port, mtls): (&String, &Value)| {
-            Some((port.parse().ok()?, mtls.get("mode")?.as_str()?.to_owned()))
+            let mode = mtls.get("mode")?.as_str().filter(|mode| *mode != "UNSET")?;
+            Some((port.parse().ok()?, mode.to_owned()))
         };
         Self {
             object: manifest.object.clone(),
@@ -114,11 +195,21 @@ impl PeerAuthentication {
 /// Source: Istio, "Authorization Policy": any DENY that matches denies; without ALLOW policies everybody is admitted;
 /// with some, what one of them matches.
 pub(super) fn refusal(serving: &Serving<'_>, pods: &PodGroup, port: Option<u16>) -> Option<Failure> {
-    if serving.request.caller == Caller::Outside
-        && let Some(strict) = strict(serving, pods, port)
-    {
-        return Some(strict);
+    let mutual_tls = mutual_tls(serving, pods, port);
+    let mode = mutual_tls.as_ref().map(|(_, mode)| mode.as_str());
+    if let (Caller::Outside, Some((peer, _)), Some("STRICT")) = (&serving.request.caller, &mutual_tls, mode) {
+        let text = format!(
+            "connection reset: {} requires mutual TLS of callers of `{}`",
+            peer.object, pods.workload
+        );
+        return Some(denied(text, &peer.object, pods));
     }
+    // Without TLS there is no certificate, and so no identity.
+    let anonymous = (mode == Some("DISABLE")).then(|| Request {
+        caller: Caller::Outside,
+        ..serving.request.clone()
+    });
+    let request = anonymous.as_ref().unwrap_or(serving.request);
     let policies = serving
         .traffic
         .authorization
@@ -129,38 +220,47 @@ pub(super) fn refusal(serving: &Serving<'_>, pods: &PodGroup, port: Option<u16>)
         .filter(|policy| policy.covers(pods))
         .collect();
     let of = |action: Action| seen.iter().filter(move |policy| policy.action == action);
-    let caller = serving
-        .request
-        .caller
-        .principal()
-        .unwrap_or("a caller without identity");
-    if let Some(denying) = of(Action::Deny).find(|policy| policy.applies(serving.request, port)) {
+    let caller = request.caller.principal().unwrap_or("a caller without identity");
+    if let Some(denying) = of(Action::Deny).find(|policy| policy.applies(request, port)) {
         let text = format!(
             "403 RBAC: {} denies {caller} the pods of `{}`",
             denying.object, pods.workload
         );
-        return Some(failure(FailureKind::Denied, text, &denying.object));
+        return Some(denied(text, &denying.object, pods));
     }
     let mut allowing = of(Action::Allow).peekable();
     let first = allowing.peek().copied()?;
-    if allowing.any(|policy| policy.applies(serving.request, port)) {
+    if allowing.any(|policy| policy.applies(request, port)) {
         return None;
     }
     let text = format!(
         "403 RBAC: no AuthorizationPolicy admits {caller} to the pods of `{}`",
         pods.workload
     );
-    Some(failure(FailureKind::Denied, text, &first.object))
+    Some(denied(text, &first.object, pods))
 }
 
+fn denied(text: String, object: &ObjectRef, pods: &PodGroup) -> Failure {
+    Failure {
+        workload: Some(pods.workload.clone()),
+        ..failure(FailureKind::Denied, text, object)
+    }
+}
+
+/// The mode of mutual TLS and who says so.
+///
 /// Source: Istio, "PeerAuthentication": one for the pods beats the namespace's, which beats the mesh's.
-fn strict(serving: &Serving<'_>, pods: &PodGroup, port: Option<u16>) -> Option<Failure> {
+fn mutual_tls<'a>(
+    serving: &Serving<'a>,
+    pods: &PodGroup,
+    port: Option<u16>,
+) -> Option<(&'a PeerAuthentication, String)> {
     let covering = serving
         .traffic
         .peers
         .iter()
         .filter(|versions| versions.any(|peer| peer.scope.covers(pods)));
-    let mut seen: Vec<&PeerAuthentication> = covering
+    let mut seen: Vec<&'a PeerAuthentication> = covering
         .filter_map(|versions| serving.state.see(versions))
         .filter(|peer| peer.scope.covers(pods))
         .collect();
@@ -175,38 +275,31 @@ fn strict(serving: &Serving<'_>, pods: &PodGroup, port: Option<u16>) -> Option<F
         .first()
         .and_then(|peer| peer.ports.iter().find(|(known, _)| Some(*known) == port));
     let mode = |peer: &&PeerAuthentication| peer.mode.clone();
-    let (deciding, mode) = match of_port {
-        Some((_, mode)) => (seen.first().copied()?, mode.clone()),
-        None => seen.iter().find_map(|peer| Some((*peer, mode(peer)?)))?,
-    };
-    (mode == "STRICT").then(|| {
-        let text = format!(
-            "connection reset: {} requires mutual TLS of callers of `{}`",
-            deciding.object, pods.workload
-        );
-        failure(FailureKind::Denied, text, &deciding.object)
-    })
+    match of_port {
+        Some((_, mode)) => Some((seen.first().copied()?, mode.clone())),
+        None => seen.iter().find_map(|peer| Some((*peer, mode(peer)?))),
+    }
 }
 
-/// Whether a rule is about a request. What the model does not know counts against the request: such a condition
-/// never admits and always denies.
-fn rule_matches(rule: &Value, request: &Request, port: Option<u16>, is_deny: bool) -> bool {
-    let list = |key: &str| rule.get(key).and_then(Value::as_array);
+/// Whether a rule is about a request. What no example can be given of holds for requests that say they fulfil it;
+/// there are some that do and some that do not. An empty list is no condition.
+fn rule_matches(rule: &Value, request: &Request, port: Option<u16>) -> bool {
+    let list = |key: &str| rule.get(key)?.as_array().filter(|list| !list.is_empty());
     let from = list("from").is_none_or(|from| {
         from.iter()
             .filter_map(|from| from.get("source"))
-            .any(|source| all(source, |key, values| source_field(key, values, request, is_deny)))
+            .any(|source| all(source, |key, values| source_field(key, values, request)))
     });
     let to = list("to").is_none_or(|to| {
         to.iter().filter_map(|to| to.get("operation")).any(|operation| {
             all(operation, |key, values| {
-                operation_field(key, values, request, port, is_deny)
+                operation_field(key, values, request, port)
             })
         })
     });
     let when = list("when").is_none_or(|when| {
         when.iter()
-            .all(|condition| condition_holds(condition, request, port, is_deny))
+            .all(|condition| condition_holds(condition, request, port))
     });
     from && to && when
 }
@@ -216,7 +309,8 @@ fn all(fields: &Value, holds: impl Fn(&str, &[Value]) -> bool) -> bool {
     let fields = fields.as_object().into_iter().flatten();
     fields
         .into_iter()
-        .all(|(key, values)| holds(key, values.as_array().map_or(&[], Vec::as_slice)))
+        .map(|(key, values)| (key, values.as_array().map_or(&[][..], Vec::as_slice)))
+        .all(|(key, values)| values.is_empty() || holds(key, values))
 }
 
 /// One field, given what it is compared with; a field that begins with `not` is its opposite.
@@ -228,7 +322,12 @@ fn field(key: &str, values: &[Value], value: Option<&str>) -> bool {
     if key.starts_with("not") { !any } else { any }
 }
 
-fn source_field(key: &str, values: &[Value], request: &Request, is_deny: bool) -> bool {
+fn fulfils(request: &Request, key: &str, said: &str) -> bool {
+    let mut fulfils = request.fulfils.iter();
+    fulfils.any(|(field, what)| field == key && what == said)
+}
+
+fn source_field(key: &str, values: &[Value], request: &Request) -> bool {
     let caller = &request.caller;
     match key {
         "principals" | "notPrincipals" => field(key, values, caller.principal()),
@@ -243,24 +342,27 @@ fn source_field(key: &str, values: &[Value], request: &Request, is_deny: bool) -
                 .map(|(namespace, account)| format!("{namespace}/{account}"));
             field(key, values, name.as_deref())
         }
-        _ => is_deny,
+        _ => fulfils(request, key, &Value::Array(values.to_vec()).to_string()),
     }
 }
 
-fn operation_field(key: &str, values: &[Value], request: &Request, port: Option<u16>, is_deny: bool) -> bool {
+fn operation_field(key: &str, values: &[Value], request: &Request, port: Option<u16>) -> bool {
+    let said = Value::Array(values.to_vec());
     match key {
+        _ if !is_known(&OPERATIONS, key, &said) => fulfils(request, key, &said.to_string()),
         "hosts" | "notHosts" => field(key, values, Some(&request.host)),
         "paths" | "notPaths" => field(key, values, Some(&request.path)),
         "methods" | "notMethods" => field(key, values, Some(&request.method)),
         "ports" | "notPorts" => field(key, values, port.map(|port| port.to_string()).as_deref()),
-        _ => is_deny,
+        _ => false,
     }
 }
 
-fn condition_holds(condition: &Value, request: &Request, port: Option<u16>, is_deny: bool) -> bool {
-    let Some(key) = condition.get("key").and_then(Value::as_str) else {
-        return is_deny;
-    };
+fn condition_holds(condition: &Value, request: &Request, port: Option<u16>) -> bool {
+    let key = condition.get("key").and_then(Value::as_str).unwrap_or_default();
+    if fulfils(request, "when", &condition.to_string()) {
+        return true;
+    }
     let port = port.map(|port| port.to_string());
     let value = match key {
         "source.principal" => request.caller.principal(),
@@ -274,7 +376,7 @@ fn condition_holds(condition: &Value, request: &Request, port: Option<u16>, is_d
                 .headers
                 .get(&header.to_ascii_lowercase())
                 .map(String::as_str),
-            None => return is_deny,
+            None => return false,
         },
     };
     let list = |name: &str| condition.get(name).and_then(Value::as_array).map(Vec::as_slice);

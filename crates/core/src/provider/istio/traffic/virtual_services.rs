@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::destinations::{Target, full_name};
+use super::destinations::{ExportTo, Target, full_name};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::prover::{Caller, Entry, Request};
 
@@ -14,8 +14,7 @@ pub(super) struct VirtualService {
     pub(super) hosts: Vec<String>,
     /// Gateways by namespace and name, or `mesh`.
     pub(super) gateways: Vec<String>,
-    /// Whether callers of other namespaces see it.
-    is_exported: bool,
+    pub(super) export: ExportTo,
     pub(super) http: Vec<Rule>,
 }
 
@@ -45,9 +44,9 @@ pub(super) struct Match {
     pub(super) without_headers: Vec<(String, Pattern)>,
     pub(super) port: Option<u16>,
     gateways: Option<Vec<String>>,
-    source_namespace: Option<String>,
-    /// Conditions that no request here is known to fulfil: `sourceLabels`, `queryParams`.
-    pub(super) unknown: Vec<String>,
+    pub(super) source_namespace: Option<String>,
+    /// Conditions that no example can be given of, with what they say: `sourceLabels`, `queryParams`.
+    pub(super) unknown: Vec<(String, String)>,
     pub(super) ignores_case: bool,
 }
 
@@ -131,7 +130,7 @@ impl VirtualService {
                     .collect(),
                 _ => vec!["mesh".to_owned()],
             },
-            is_exported: list("exportTo").is_none_or(|to| to.iter().any(|to| to == "*")),
+            export: ExportTo::read(manifest),
             http: rules
                 .into_iter()
                 .flatten()
@@ -142,16 +141,22 @@ impl VirtualService {
         }
     }
 
-    /// How exactly it names the host of a request that it takes: longer is more exact, a wildcard less than a name.
+    /// How exactly it names the host of a request that it takes.
     pub(super) fn takes(&self, request: &Request) -> Option<(bool, usize)> {
+        let is_seen = request.entry != Entry::Sidecar || self.export.covers(request.caller.namespace());
+        if !is_seen || request.caller == Caller::Outside {
+            return None;
+        }
+        self.names(request)
+    }
+
+    /// How exactly it names a host, whoever calls: longer is more exact, a wildcard less than a name.
+    pub(super) fn names(&self, request: &Request) -> Option<(bool, usize)> {
         let is_bound = match &request.entry {
             Entry::Sidecar => self.gateways.iter().any(|gateway| gateway == "mesh"),
             Entry::Gateway(name) => self.gateways.contains(name),
         };
-        let is_seen = self.is_exported
-            || request.entry != Entry::Sidecar
-            || request.caller.namespace() == Some(self.namespace.as_str());
-        if !is_bound || !is_seen || request.caller == Caller::Outside {
+        if !is_bound {
             return None;
         }
         let exactness = |host: &String| match host.strip_prefix('*') {
@@ -238,7 +243,7 @@ impl Match {
                 .collect()
         };
         let gateways = value.get("gateways").and_then(Value::as_array);
-        let is_unknown = |key: &&str| value.get(key).is_some();
+        let unknown = |key: &str| Some((key.to_owned(), value.get(key)?.to_string()));
         Self {
             uri: pattern("uri"),
             method: pattern("method"),
@@ -262,8 +267,7 @@ impl Match {
                 .map(str::to_owned),
             unknown: ["sourceLabels", "queryParams", "scheme"]
                 .into_iter()
-                .filter(is_unknown)
-                .map(str::to_owned)
+                .filter_map(unknown)
                 .collect(),
             ignores_case: value
                 .get("ignoreUriCase")
@@ -289,7 +293,7 @@ impl Match {
                 .as_ref()
                 .is_none_or(|pattern| pattern.is_met(field, Some(value), request, ignores_case))
         };
-        let fulfilled = |unknown: &String| request.fulfils.iter().any(|(field, _)| field == unknown);
+        let fulfilled = |unknown: &(String, String)| request.fulfils.contains(unknown);
         is_at
             && met(&self.uri, "uri", &request.path, self.ignores_case)
             && met(&self.method, "method", &request.method, false)

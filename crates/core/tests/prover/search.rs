@@ -1,0 +1,303 @@
+//! The search: which states there are, and what must hold in each.
+
+use tidegate_core::prover::{Invariant, Question};
+
+use crate::world::*;
+
+fn any(before: &[String], after: &[String]) -> tidegate_core::prover::Proof {
+    verdict(before, after, Question::default())
+}
+
+/// The invariants that do not hold, each once.
+fn broken(before: &[String], after: &[String]) -> String {
+    let mut broken: Vec<&str> = any(before, after)
+        .counter_examples
+        .iter()
+        .map(|example| example.invariant.as_str())
+        .collect();
+    broken.dedup();
+    broken.join(" ")
+}
+
+fn replaced(objects: &[String], place: usize, by: &str) -> Vec<String> {
+    let mut objects = objects.to_vec();
+    objects[place] = by.to_owned();
+    objects
+}
+
+fn without(objects: &[String], place: usize) -> Vec<String> {
+    let mut objects = objects.to_vec();
+    objects.remove(place);
+    objects
+}
+
+#[test]
+fn a_workload_is_in_every_condition_of_its_rollout() {
+    let states = |before: &[String], after: &[String]| any(before, after).states.to_string();
+    let one = |kind: &str, spec: &str, version: &str| {
+        vec![
+            service("app: web"),
+            workload(kind, "web", &format!("app: web, version: {version}"), spec),
+        ]
+    };
+    let rolled = |kind: &str, spec: &str| (one(kind, spec, "v1"), one(kind, spec, "v2"));
+    // Old pods, both, and new ones, after a state with nothing applied; one more where none may be ready.
+    let rows: Vec<(&'static str, (Vec<String>, Vec<String>), &str)> = vec![
+        (
+            "nothing differs",
+            (one("Deployment", "", "v1"), one("Deployment", "", "v1")),
+            "1",
+        ),
+        (
+            "created",
+            (vec![service("app: web")], one("Deployment", "", "v1")),
+            "3",
+        ),
+        (
+            "deleted",
+            (one("Deployment", "", "v1"), vec![service("app: web")]),
+            "2",
+        ),
+        (
+            "scaled, without new pods",
+            (
+                one("Deployment", "replicas: 2,", "v1"),
+                one("Deployment", "replicas: 3,", "v1"),
+            ),
+            "2",
+        ),
+        ("rolled", rolled("Deployment", "replicas: 2,"), "4"),
+        (
+            "Recreate",
+            rolled("Deployment", "strategy: {type: Recreate},"),
+            "5",
+        ),
+        (
+            "all may be unavailable",
+            rolled(
+                "Deployment",
+                "replicas: 2, strategy: {rollingUpdate: {maxUnavailable: 100%}},",
+            ),
+            "5",
+        ),
+        (
+            "as many as there are",
+            rolled(
+                "Deployment",
+                "replicas: 2, strategy: {rollingUpdate: {maxUnavailable: 2}},",
+            ),
+            "5",
+        ),
+        (
+            "fewer than there are",
+            rolled(
+                "Deployment",
+                "replicas: 2, strategy: {rollingUpdate: {maxUnavailable: 1}},",
+            ),
+            "4",
+        ),
+        (
+            "one pod that has to go first",
+            rolled(
+                "Deployment",
+                "replicas: 1, strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 25%}},",
+            ),
+            "5",
+        ),
+        ("a StatefulSet with one pod", rolled("StatefulSet", ""), "5"),
+        (
+            "a StatefulSet with several",
+            rolled("StatefulSet", "replicas: 3,"),
+            "4",
+        ),
+    ];
+    all(rows
+        .into_iter()
+        .map(|(rule, (before, after), expected)| (rule, states(&before, &after), expected.to_owned())));
+}
+
+#[test]
+fn what_must_hold_in_every_state() {
+    let with = |more: &[String]| base_and(more);
+    let recreated = |version: &str| {
+        vec![
+            service("app: web"),
+            deployment(
+                "web",
+                &format!("app: web, version: {version}"),
+                "strategy: {type: Recreate},",
+            ),
+        ]
+    };
+    let rolled = |version: &str| {
+        vec![
+            service("app: web, version: v1"),
+            deployment("web", &format!("app: web, version: {version}"), ""),
+        ]
+    };
+    let admit_v1 = policy(
+        "shop",
+        "selector: {matchLabels: {version: v2}}, rules: [{from: [{source: {namespaces: [x]}}]}]",
+    );
+    let to_v1 = [split(100, 0)];
+    let to_v2 = [split(0, 100)];
+    let scaled = |replicas: u32| {
+        let v2 = deployment("v2", "app: web, version: v2", "")
+            .replace("replicas: 2", &format!("replicas: {replicas}"));
+        replaced(&base(), 2, &v2)
+    };
+    let created = without(&with(&to_v2), 2);
+    let rows: Vec<(&'static str, String, &str)> = vec![
+        (
+            "a move of weights is safe",
+            broken(&with(&to_v1), &with(&to_v2)),
+            "",
+        ),
+        (
+            "reachable: a subset comes with its route",
+            broken(&without(&with(&[split(100, 0)]), 3), &with(&to_v2)),
+            "",
+        ),
+        (
+            "reachable: a subset goes with its route",
+            broken(&with(&to_v1), &base()[..3]),
+            "reachable",
+        ),
+        (
+            "reachable: a route leads to a new workload",
+            broken(&with(&to_v2), &created),
+            "reachable",
+        ),
+        (
+            "reachable: nothing is ready meanwhile",
+            broken(&recreated("v1"), &recreated("v2")),
+            "reachable",
+        ),
+        (
+            "reachable: half of the pods leave the Service",
+            broken(&rolled("v1"), &rolled("v2")),
+            "reachable",
+        ),
+        (
+            "allowed: the new version does not know the caller",
+            broken(
+                &[with(&to_v1), vec![admit_v1.clone()]].concat(),
+                &[with(&to_v2), vec![admit_v1.clone()]].concat(),
+            ),
+            "allowed",
+        ),
+        (
+            "allowed: one of both versions does not",
+            broken(
+                &[with(&to_v1), vec![admit_v1.clone()]].concat(),
+                &[with(&[split(50, 50)]), vec![admit_v1]].concat(),
+            ),
+            "allowed",
+        ),
+        (
+            "exposure: a selector and the rule that pins",
+            broken(
+                &with(&[])
+                    .iter()
+                    .map(|o| o.replace("selector: {app: web}", "selector: {app: web, version: v1}"))
+                    .collect::<Vec<_>>(),
+                &with(&to_v1),
+            ),
+            "exposure",
+        ),
+        (
+            "capacity: the version that takes over is smaller",
+            broken(
+                &[scaled(1), to_v1.to_vec()].concat(),
+                &[scaled(1), to_v2.to_vec()].concat(),
+            ),
+            "",
+        ),
+        (
+            "capacity: it shrinks before its share does",
+            broken(
+                &[scaled(2), to_v2.to_vec()].concat(),
+                &[scaled(1), to_v1.to_vec()].concat(),
+            ),
+            "capacity",
+        ),
+    ];
+    all(rows
+        .into_iter()
+        .map(|(rule, found, expected)| (rule, found, expected.to_owned())));
+}
+
+#[test]
+fn what_is_not_the_changes_fault_is_said() {
+    let shut = policy("shop", "selector: {}");
+    let proof = any(&base(), &base_and(&[shut]));
+    assert!(
+        proof.is_safe() && !proof.withdrawn.is_empty(),
+        "withdrawn: {proof:?}"
+    );
+    let broken = [&base()[..3], &[split(50, 50)]].concat();
+    let proof = any(&broken, &replaced(&broken, 3, &split(60, 40)));
+    assert!(
+        proof.is_safe() && !proof.broken_before.is_empty(),
+        "broken before: {proof:?}"
+    );
+    // Worse than before is not forgiven.
+    let half = base_and(&[routes(
+        "web",
+        &format!("hosts: [web], http: [{}]", weighted(90, 10).replace("v2", "v3")),
+    )]);
+    let worse = base_and(&[routes(
+        "web",
+        &format!("hosts: [web], http: [{}]", weighted(50, 50).replace("v2", "v3")),
+    )]);
+    assert_eq!(
+        any(&half, &worse).counter_examples[0].invariant,
+        Invariant::Reachable
+    );
+}
+
+#[test]
+fn a_search_that_is_cut_is_not_safe() {
+    // Eight workloads behind one Service, each in five conditions: more than anybody waits for.
+    let fleet = |label: &str| -> Vec<String> {
+        let workloads = (0..8).map(|index| {
+            deployment(
+                &format!("w{index}"),
+                &format!("app: web, of: {label}"),
+                "strategy: {type: Recreate},",
+            )
+        });
+        let meshed = peer("strict", "shop", "mtls: {mode: STRICT}");
+        [service("app: web"), meshed]
+            .into_iter()
+            .chain(workloads)
+            .collect()
+    };
+    let proof = any(&fleet("one"), &fleet("two"));
+    assert!(proof.is_cut && !proof.is_safe(), "{}", proof.states);
+}
+
+#[test]
+fn rollouts_count_halves() {
+    let version = |label: &str| {
+        vec![
+            service("app: web"),
+            deployment("web", &format!("app: web, version: {label}"), ""),
+            subsets("web", "shop", HOST, &["v1", "v2"], ""),
+            routes("web", &format!("hosts: [web], http: [{}]", rule("", "v1"))),
+        ]
+    };
+    // Only while both are there is there one of two pods behind the subset.
+    let proof = any(&version("v1"), &version("v2"));
+    let found: Vec<&str> = proof
+        .counter_examples
+        .iter()
+        .map(|example| example.invariant.as_str())
+        .collect();
+    assert_eq!(found, ["reachable"], "{proof:?}");
+    let smaller = proof
+        .counter_examples
+        .iter()
+        .any(|example| example.what.contains("no ready pod"));
+    assert!(smaller, "{proof:?}");
+}
