@@ -3,7 +3,7 @@
 //!
 //! Every rule below was disabled once, and the test failed; where a row of a table told it, the row is named.
 //!
-//! | rule | test | row |
+//! | rule | tests | a row that fails |
 //! | --- | --- | --- |
 //! | reachable | `order::any_order_is_stricter` | a subset before its route |
 //! | exposure | `search::what_must_hold_in_every_state` | exposure: a selector and the rule that pins |

@@ -4,6 +4,9 @@ use tidegate_core::prover::{Invariant, Question};
 
 use crate::world::*;
 
+/// The objects before and after.
+type Ends = (Vec<String>, Vec<String>);
+
 fn any(before: &[String], after: &[String]) -> tidegate_core::prover::Proof {
     verdict(before, after, Question::default())
 }
@@ -42,7 +45,7 @@ fn a_workload_is_in_every_condition_of_its_rollout() {
     };
     let rolled = |kind: &str, spec: &str| (one(kind, spec, "v1"), one(kind, spec, "v2"));
     // Old pods, both, and new ones, after a state with nothing applied; one more where none may be ready.
-    let rows: Vec<(&'static str, (Vec<String>, Vec<String>), &str)> = vec![
+    let rows: Vec<(&'static str, Ends, &str)> = vec![
         (
             "nothing differs",
             (one("Deployment", "", "v1"), one("Deployment", "", "v1")),
