@@ -558,6 +558,19 @@ fn services_ports_and_pods() {
             "v1 100 %",
         ),
         (
+            "a sidecar keeps the called port",
+            [
+                versions(&with_ports("{name: http, port: 8080}")),
+                vec![routes(
+                    "web",
+                    &format!("hosts: [web.example.com], http: [{}]", rule("", "v1")),
+                )],
+            ]
+            .concat(),
+            "web.example.com/ from elsewhere/somebody".to_owned(),
+            "503 NC 100 %",
+        ),
+        (
             "the called port, where there are several",
             [
                 versions(&with_ports("{name: http, port: 8080}, {name: http-b, port: 81}")),

@@ -273,11 +273,14 @@ impl Serving<'_> {
                 });
             }
         };
-        // Source: Istio, `route.GetDestinationCluster`: the only port of a Service, else the port that was called.
-        let port = target.port.unwrap_or(match service.ports.as_slice() {
-            [only] => only.number,
-            _ => self.request.port,
-        });
+        // Source: Istio, `route.GetDestinationCluster`: the only port of a Service, else the port that was called. A
+        // sidecar's listener knows of each Service the port it listens on alone, so there it is always that one.
+        let port = target
+            .port
+            .unwrap_or(match (&self.request.entry, service.ports.as_slice()) {
+                (Entry::Gateway(_), [only]) => only.number,
+                _ => self.request.port,
+            });
         let Some(port) = service.ports.iter().find(|known| known.number == port) else {
             let text = format!("503 NC: {} has no port {port}", service.object);
             return Outcome::failure(failure(FailureKind::NoDestination, text, &service.object));
