@@ -152,10 +152,19 @@ impl Look<'_> {
         )
     }
 
+    /// Production lags, and may jump over several commits in one sync.
     fn runs_before(&self) -> Precondition {
+        let last = self
+            .application
+            .environments
+            .keys()
+            .next_back()
+            .map_or("production", String::as_str);
         Precondition {
-            what: "every environment runs the commit before this one, production included".to_owned(),
-            command: "argocd app get APPLICATION -o json | jq -r .status.sync.revision".to_owned(),
+            what: format!(
+                "what {last} runs is one safe step away; REV is what `argocd app get` says it runs"
+            ),
+            command: format!("tidegate check --base REV --env {last}"),
         }
     }
 
