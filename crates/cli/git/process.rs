@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// What a program left.
 pub(super) struct Finished {
@@ -47,12 +47,14 @@ pub(super) fn run_within(
         std::thread::spawn(move || drop(stdin.write_all(&input)));
     }
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+    // The pipes close when the program ends, which is told at once; looking whether it has ended takes a pause each
+    // time. A program that it left running may hold them open.
+    let receive = |stream: Receiver<_>| stream.recv_timeout(limit.saturating_sub(begin.elapsed()));
+    let (stdout, stderr) = (receive(stdout), receive(stderr));
     let Some(status) = wait(&mut child, begin, limit)? else {
         return Ok(None);
     };
-    // A program that it left running may hold the pipes open.
-    let receive = |stream: Receiver<_>| stream.recv_timeout(limit.saturating_sub(begin.elapsed()));
-    let (Ok(stdout), Ok(stderr)) = (receive(stdout), receive(stderr)) else {
+    let (Ok(stdout), Ok(stderr)) = (stdout, stderr) else {
         return Ok(None);
     };
     Ok(Some(Finished {
