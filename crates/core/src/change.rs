@@ -32,6 +32,17 @@ impl ChangeSet {
         Self { changes }
     }
 
+    /// Adds what is written after this: a file that ends as it began is not changed.
+    pub fn append(&mut self, later: &ChangeSet) {
+        for change in &later.changes {
+            match self.changes.iter_mut().find(|known| known.path == change.path) {
+                Some(known) => known.after.clone_from(&change.after),
+                None => self.changes.push(change.clone()),
+            }
+        }
+        *self = Self::new(std::mem::take(&mut self.changes));
+    }
+
     /// Whether nothing is to be written.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()

@@ -1,15 +1,12 @@
 //! The remaining transitions of a release, made one after the other on the files as they will be, and what
 //! must be true before each is merged.
 
-use std::collections::BTreeMap;
-
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::Failure;
 use crate::manifest::ObjectRef;
 use crate::model::{Application, Release, Routes, Version};
 use crate::phase::Phase;
-use crate::repo::{Overlay, RepoPath};
 use crate::start::floor;
 use crate::transition::{NextRequest, Purpose, Transition, next};
 
@@ -41,10 +38,10 @@ pub struct Precondition {
 /// `first` is written before the plan begins (the release file, for a release that has not started).
 /// Errors: a transition that cannot be made, now or later.
 pub fn remaining(checkout: &Checkout<'_>, first: &ChangeSet, workload: &str) -> Result<Vec<Step>, Failure> {
-    let mut files: BTreeMap<RepoPath, Option<String>> = written(first).collect();
+    let mut written = first.clone();
     let mut steps = Vec::new();
     while steps.len() < LIMIT {
-        let overlay = Overlay::new(checkout.repo, files.clone());
+        let overlay = written.overlay(checkout.repo);
         let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?;
         let release = now
             .application
@@ -57,7 +54,7 @@ pub fn remaining(checkout: &Checkout<'_>, first: &ChangeSet, workload: &str) -> 
         };
         let preconditions = preconditions(&now.application, release, &transition);
         let undo = undo(&transition);
-        files.extend(written(&transition.change));
+        written.append(&transition.change);
         steps.push(Step {
             transition,
             preconditions,
@@ -65,12 +62,6 @@ pub fn remaining(checkout: &Checkout<'_>, first: &ChangeSet, workload: &str) -> 
         });
     }
     Ok(steps)
-}
-
-fn written(change: &ChangeSet) -> impl Iterator<Item = (RepoPath, Option<String>)> {
-    change
-        .iter()
-        .map(|change| (change.path.clone(), change.after.clone()))
 }
 
 /// How to take a transition back, in the words of a reviewer.

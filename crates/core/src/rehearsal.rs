@@ -4,8 +4,6 @@
 //! A release promises to leave the repository byte for byte as it found it. Not every spelling can be given back
 //! (`weight: 0x64`, a tag that other places share by an alias), so `init` tries, and refuses what it would lose.
 
-use std::collections::BTreeMap;
-
 use crate::change::{ChangeSet, FileChange};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Place};
@@ -13,7 +11,6 @@ use crate::layout::gap;
 use crate::model::Release;
 use crate::phase::Phase;
 use crate::plan::{self, Step};
-use crate::repo::{Overlay, RepoPath};
 use crate::transition::{Purpose, abort};
 
 /// More commits than a way back can have: one for each phase, the weights and the image.
@@ -32,81 +29,58 @@ pub(crate) fn rehearse(
     release: &Release,
 ) -> Result<Vec<Step>, Failure> {
     let steps = plan::remaining(checkout, first, &release.workload)?;
-    let mut files = Files::default();
-    files.write(first);
     let is_ready = |step: &Step| step.transition.purpose == Purpose::Enter(Phase::Hold);
     let (out, home) = steps.split_at(steps.iter().position(is_ready).map_or(0, |hold| hold + 1));
-    out.iter().for_each(|step| files.write(&step.transition.change));
-    let mut back = files.clone();
-    home.iter().for_each(|step| files.write(&step.transition.change));
-    files.check("a release")?;
-    back.ship(checkout, release)?;
-    back.abort(checkout, release)?;
-    back.check("an aborted release")?;
+    let mut there = first.clone();
+    out.iter().for_each(|step| there.append(&step.transition.change));
+    let mut back = there.clone();
+    home.iter().for_each(|step| there.append(&step.transition.change));
+    check(&there, "a release")?;
+    ship(&mut back, checkout, release)?;
+    go_back(&mut back, checkout, release)?;
+    check(&back, "an aborted release")?;
     Ok(steps)
 }
 
-/// Files as they would be, each with its text before the release.
-#[derive(Clone, Default)]
-struct Files(BTreeMap<RepoPath, FileChange>);
-
-impl Files {
-    fn write(&mut self, change: &ChangeSet) {
-        for change in change.iter() {
-            self.0
-                .entry(change.path.clone())
-                .and_modify(|known| known.after.clone_from(&change.after))
-                .or_insert_with(|| change.clone());
-        }
+/// The pipeline writes the tag of the new code.
+fn ship(written: &mut ChangeSet, checkout: &Checkout<'_>, release: &Release) -> Result<(), Failure> {
+    let overlay = written.overlay(checkout.repo);
+    let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?.application;
+    let image = now
+        .workloads
+        .get(&release.workload)
+        .and_then(|workload| workload.image.as_ref());
+    if let Some(image) = image.filter(|image| image.tag.is_some()) {
+        written.append(&ChangeSet::new(gap::set_tag(&now, image, SHIPPED)?));
     }
+    Ok(())
+}
 
-    fn overlay<'a>(&self, checkout: &Checkout<'a>) -> Overlay<'a> {
-        let texts = self
-            .0
-            .values()
-            .map(|file| (file.path.clone(), file.after.clone()));
-        Overlay::new(checkout.repo, texts.collect())
+fn go_back(written: &mut ChangeSet, checkout: &Checkout<'_>, release: &Release) -> Result<(), Failure> {
+    for _ in 0..LIMIT {
+        let overlay = written.overlay(checkout.repo);
+        let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?;
+        let mut releases = now.application.releases.iter();
+        let Some(release) = releases.find(|other| other.workload == release.workload) else {
+            break;
+        };
+        let Some(transition) = abort(&now, release)? else {
+            break;
+        };
+        written.append(&transition.change);
     }
+    Ok(())
+}
 
-    /// The pipeline writes the tag of the new code.
-    fn ship(&mut self, checkout: &Checkout<'_>, release: &Release) -> Result<(), Failure> {
-        let overlay = self.overlay(checkout);
-        let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?.application;
-        let image = now
-            .workloads
-            .get(&release.workload)
-            .and_then(|workload| workload.image.as_ref());
-        if let Some(image) = image.filter(|image| image.tag.is_some()) {
-            self.write(&ChangeSet::new(gap::set_tag(&now, image, SHIPPED)?));
-        }
-        Ok(())
-    }
-
-    fn abort(&mut self, checkout: &Checkout<'_>, release: &Release) -> Result<(), Failure> {
-        for _ in 0..LIMIT {
-            let overlay = self.overlay(checkout);
-            let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?;
-            let mut releases = now.application.releases.iter();
-            let Some(release) = releases.find(|other| other.workload == release.workload) else {
-                break;
-            };
-            let Some(transition) = abort(&now, release)? else {
-                break;
-            };
-            self.write(&transition.change);
-        }
-        Ok(())
-    }
-
-    /// Errors: files that are not what they were, each at the first line that differs.
-    fn check(&self, what: &str) -> Result<(), Failure> {
-        let changed = self.0.values().filter(|file| file.before != file.after);
-        let problems: Vec<Diagnostic> = changed.map(|file| not_given_back(file, what)).collect();
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(problems.into())
-        }
+/// Errors: files that are not what they were, each at the first line that differs.
+fn check(written: &ChangeSet, what: &str) -> Result<(), Failure> {
+    match written.is_empty() {
+        true => Ok(()),
+        false => Err(written
+            .iter()
+            .map(|file| not_given_back(file, what))
+            .collect::<Vec<Diagnostic>>()
+            .into()),
     }
 }
 
