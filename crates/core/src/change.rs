@@ -33,7 +33,7 @@ impl ChangeSet {
     }
 
     /// Adds what is written after this: a file that ends as it began is not changed.
-    pub fn append(&mut self, later: &ChangeSet) {
+    pub fn append(&mut self, later: &Self) {
         for change in &later.changes {
             match self.changes.iter_mut().find(|known| known.path == change.path) {
                 Some(known) => known.after.clone_from(&change.after),

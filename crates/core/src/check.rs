@@ -81,10 +81,7 @@ fn judge_environment(
     is_changed: &dyn Fn(&RepoPath) -> bool,
 ) -> (Proof, Vec<Diagnostic>) {
     let proof = prove(provider, &before.rendered, &after.rendered, question);
-    let repair = match proof.is_safe() {
-        true => None,
-        false => repair(provider, &before.rendered, &after.rendered, question),
-    };
+    let repair = repair(provider, &before.rendered, &after.rendered, question, &proof);
     let subject = Subject {
         before,
         after,

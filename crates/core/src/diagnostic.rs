@@ -170,11 +170,7 @@ impl Location {
 
     /// The same document, at another place below this one.
     pub fn below(&self, path: &[&str]) -> Self {
-        let mut location = self.clone();
-        if let Place::Key(_, pointer) | Place::Value(_, pointer) = &mut location.place {
-            path.iter().for_each(|part| pointer.push_back(*part));
-        }
-        location
+        self.below_pointer(&PointerBuf::from_tokens(path.iter().copied()))
     }
 
     /// The same document, at a pointer below this place.

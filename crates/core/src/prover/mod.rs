@@ -32,7 +32,7 @@ pub use forecast::{Forecast, ReadyPods, forecast};
 pub use invariants::{CounterExample, Invariant, Withdrawn};
 pub use order::Order;
 pub(crate) use pods::{PodGroup, Pods, WORKLOADS};
-pub use repair::Repair;
+pub use repair::{Repair, repair};
 pub(crate) use traffic::Traffic;
 pub use traffic::{Caller, Entry, Failure, FailureKind, Outcome, Request};
 pub use world::{Applied, Change, ChangeKind};
@@ -115,17 +115,4 @@ pub fn prove(provider: ProviderId, before: &ManifestSet, after: &ManifestSet, qu
         .counter_examples
         .sort_by_key(|example| (example.invariant, example.applied.len()));
     proof
-}
-
-/// The fewest ordered commits that are each safe, where a change is not.
-///
-/// `None` where the change is safe, where it ends in a state that fails, or where no order of at most four commits
-/// helps.
-pub fn repair(
-    provider: ProviderId,
-    before: &ManifestSet,
-    after: &ManifestSet,
-    question: Question,
-) -> Option<Repair> {
-    repair::repair(provider, before, after, question)
 }

@@ -14,17 +14,21 @@ pub struct Repair {
 /// More objects than this are not tried in every partition.
 const MOST_OBJECTS: usize = 8;
 
-pub(super) fn repair(
+/// The fewest ordered commits that are each safe, where a change is not; `proof` is the verdict on the change.
+///
+/// `None` where the change is safe, where it ends in a state that fails, or where no order of at most four commits
+/// helps.
+pub fn repair(
     provider: ProviderId,
     before: &ManifestSet,
     after: &ManifestSet,
     question: Question,
+    proof: &Proof,
 ) -> Option<Repair> {
-    let proof = prove(provider, before, after, question);
     if proof.counter_examples.is_empty() || proof.counter_examples.iter().any(|example| example.is_end) {
         return None;
     }
-    let fighting = fighting(&proof);
+    let fighting = fighting(proof);
     if fighting.len() > MOST_OBJECTS {
         return None;
     }
@@ -33,7 +37,7 @@ pub(super) fn repair(
         before,
         after,
         question,
-        proof: &proof,
+        proof,
         fighting: &fighting,
         known: Vec::new(),
     };

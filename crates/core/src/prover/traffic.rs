@@ -126,6 +126,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// All requests are served, by so many pods.
+    pub(crate) fn served(by: &str, pods: u64) -> Self {
+        Self {
+            served: BTreeMap::from([(by.to_owned(), 1.0)]),
+            pods: BTreeMap::from([(by.to_owned(), pods)]),
+            ..Self::default()
+        }
+    }
+
     /// All requests fail alike.
     pub(crate) fn failure(failure: Failure) -> Self {
         Self {

@@ -125,10 +125,7 @@ impl<'a> World<'a> {
     pub(crate) fn changed(
         &self,
     ) -> impl Iterator<Item = (&ObjectRef, Option<&'a Manifest>, Option<&'a Manifest>)> {
-        let changed = self
-            .entries
-            .iter()
-            .filter(|entry| entry.before.map(|m| &m.value) != entry.after.map(|m| &m.value));
+        let changed = self.entries.iter().filter(|entry| entry.values.len() > 1);
         changed.filter_map(|entry| Some((&entry.before.or(entry.after)?.object, entry.before, entry.after)))
     }
 

@@ -283,6 +283,18 @@ pub fn check_names(release: &Release, workloads: &[&str], environments: &[&str])
     problems
 }
 
+/// Checks the name of an environment given by a user.
+pub fn check_environment<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), Diagnostic> {
+    if known.clone().any(|known| known == name) {
+        return Ok(());
+    }
+    let found = Diagnostic::error(Code::UnknownName, format!("there is no environment `{name}`"));
+    Err(known_names(found, name, known))
+}
+
 /// Adds "did you mean", or the list of what there is.
 pub fn known_names<'a>(
     found: Diagnostic,

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use crate::diagnostic::{Code, Diagnostic, Failure, Severity};
 use crate::model::{Application, Method, Release, Version};
 use crate::phase::{Incomplete, Phase, Position};
-use crate::schema::release::known_names;
+use crate::schema::release;
 use crate::standing::{Standing, undoing};
 
 /// Where the files are in no phase because a patch undoes ours, that patch is the problem.
@@ -58,15 +58,7 @@ pub(super) fn check_supported(release: &Release) -> Result<(), Diagnostic> {
 
 /// Checks the name of an environment given by a user.
 pub fn check_environment(application: &Application, name: &str) -> Result<(), Diagnostic> {
-    if application.environments.contains_key(name) {
-        return Ok(());
-    }
-    let found = Diagnostic::error(Code::UnknownName, format!("there is no environment `{name}`"));
-    Err(known_names(
-        found,
-        name,
-        application.environments.keys().map(String::as_str),
-    ))
+    release::check_environment(name, application.environments.keys().map(String::as_str))
 }
 
 /// Says that the environments are too far apart.

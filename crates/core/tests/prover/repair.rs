@@ -8,7 +8,9 @@ use crate::world::*;
 /// `Service/web + Deployment/v2 > VirtualService/web`, a commit after the other.
 fn commits(before: &[String], after: &[String]) -> String {
     let (before, after) = (of(before), of(after));
-    match repair(ProviderId::Istio, &before, &after, Question::default()) {
+    let question = Question::default();
+    let proof = prove(ProviderId::Istio, &before, &after, question);
+    match repair(ProviderId::Istio, &before, &after, question, &proof) {
         None => "none".to_owned(),
         Some(repair) => {
             let commit = |objects: &Vec<_>| {

@@ -60,14 +60,7 @@ pub fn load_environment(
     config: &Config,
     environment: &str,
 ) -> Result<Application, Failure> {
-    if !config.environments.contains_key(environment) {
-        let found = Diagnostic::error(
-            Code::UnknownName,
-            format!("there is no environment `{environment}`"),
-        );
-        let known = config.environments.keys().map(String::as_str);
-        return Err(release::known_names(found, environment, known).into());
-    }
+    release::check_environment(environment, config.environments.keys().map(String::as_str))?;
     load_environments(repo, at, config, &|name| name == environment)
 }
 

@@ -160,12 +160,7 @@ impl Serving<'_> {
     fn follow(&self, service: &VirtualService, rule: &Rule) -> Outcome {
         let targets = match &rule.action {
             // Answered by the proxy itself, or rewritten by a rule that is the same at both ends.
-            Action::Answer(what) => {
-                let mut outcome = Outcome::default();
-                outcome.served.insert(what.clone(), 1.0);
-                outcome.pods.insert(what.clone(), u64::MAX);
-                return outcome;
-            }
+            Action::Answer(what) => return Outcome::served(what, u64::MAX),
             Action::Route(targets) => targets,
         };
         let total: u64 = match targets.as_slice() {
@@ -178,7 +173,7 @@ impl Serving<'_> {
                 "the API server refuses {}: all weights of a route are 0",
                 service.object
             );
-            return Outcome::failure(failure(FailureKind::NoDestination, text, &service.object));
+            return Outcome::failure(failure(FailureKind::NoDestination, text, Some(&service.object)));
         }
         let mut outcome = Outcome::default();
         for target in targets {
@@ -222,12 +217,7 @@ impl Serving<'_> {
             Some(labels) => self.reach(target, &labels, namespace),
             None => {
                 let text = format!("503 NC: the subset `{subset}` of {host} is in no DestinationRule");
-                Outcome::failure(Failure {
-                    kind: FailureKind::NoDestination,
-                    text,
-                    object: None,
-                    workload: None,
-                })
+                Outcome::failure(failure(FailureKind::NoDestination, text, None))
             }
         }
     }
@@ -264,13 +254,7 @@ impl Serving<'_> {
             Known::Unknown => return outside(&host),
             Known::Gone => {
                 let text = format!("503 NC: there is no Service {host}");
-                let kind = FailureKind::NoDestination;
-                return Outcome::failure(Failure {
-                    kind,
-                    text,
-                    object: None,
-                    workload: None,
-                });
+                return Outcome::failure(failure(FailureKind::NoDestination, text, None));
             }
         };
         // Source: Istio, `route.GetDestinationCluster`: the only port of a Service, else the port that was called. A
@@ -283,7 +267,7 @@ impl Serving<'_> {
             });
         let Some(port) = service.ports.iter().find(|known| known.number == port) else {
             let text = format!("503 NC: {} has no port {port}", service.object);
-            return Outcome::failure(failure(FailureKind::NoDestination, text, &service.object));
+            return Outcome::failure(failure(FailureKind::NoDestination, text, Some(&service.object)));
         };
         let Some(selector) = &service.selector else {
             return outside(&host);
@@ -309,7 +293,7 @@ impl Serving<'_> {
                 ),
                 None => format!("503 UH: {} selects no ready pod", service.object),
             };
-            return Outcome::failure(failure(FailureKind::NoPods, text, &service.object));
+            return Outcome::failure(failure(FailureKind::NoPods, text, Some(&service.object)));
         }
         let mut outcome = Outcome::default();
         for (pods, halves) in &ready {
@@ -324,13 +308,11 @@ impl Serving<'_> {
 
     /// Into pods, if they let the caller in.
     fn enter(&self, pods: &PodGroup, port: Option<u16>) -> Outcome {
-        if let Some(refused) = policies::refusal(self, pods, port) {
-            return Outcome::failure(refused);
+        match policies::refusal(self, pods, port) {
+            Some(refused) => Outcome::failure(refused),
+            // How many there are is known where they are all at hand.
+            None => Outcome::served(&pods.workload, 0),
         }
-        let mut outcome = Outcome::default();
-        outcome.served.insert(pods.workload.clone(), 1.0);
-        outcome.pods.insert(pods.workload.clone(), 0);
-        outcome
     }
 }
 
@@ -346,27 +328,19 @@ enum Known<'a> {
 
 /// A host that no manifest here describes: what it does is the same at both ends.
 fn outside(host: &str) -> Outcome {
-    let mut outcome = Outcome::default();
-    outcome.served.insert(host.to_owned(), 1.0);
-    outcome.pods.insert(host.to_owned(), u64::MAX);
-    outcome
+    Outcome::served(host, u64::MAX)
 }
 
 fn no_route(request: &Request) -> Failure {
     let text = format!("404 NR: no route takes {}{}", request.host, request.path);
-    Failure {
-        kind: FailureKind::NoRoute,
-        text,
-        object: None,
-        workload: None,
-    }
+    failure(FailureKind::NoRoute, text, None)
 }
 
-fn failure(kind: FailureKind, text: String, object: &ObjectRef) -> Failure {
+fn failure(kind: FailureKind, text: String, object: Option<&ObjectRef>) -> Failure {
     Failure {
         kind,
         text,
-        object: Some(object.clone()),
+        object: object.cloned(),
         workload: None,
     }
 }

@@ -243,7 +243,7 @@ pub(super) fn refusal(serving: &Serving<'_>, pods: &PodGroup, port: Option<u16>)
 fn denied(text: String, object: &ObjectRef, pods: &PodGroup) -> Failure {
     Failure {
         workload: Some(pods.workload.clone()),
-        ..failure(FailureKind::Denied, text, object)
+        ..failure(FailureKind::Denied, text, Some(object))
     }
 }
 
