@@ -136,6 +136,10 @@ struct Change<'a> {
     base: Option<String>,
     /// Files that differ.
     paths: BTreeSet<RepoPath>,
+    /// The applications whose folders hold some of them.
+    touched: BTreeSet<RepoPath>,
+    /// Whether something that all applications share differs.
+    touches_all: bool,
     is_staged: bool,
     /// Both ends, for a person.
     described: String,
@@ -156,6 +160,8 @@ impl<'a> Change<'a> {
                 git: None,
                 base: None,
                 paths: BTreeSet::new(),
+                touched: BTreeSet::new(),
+                touches_all: false,
                 is_staged,
                 described,
             });
@@ -185,6 +191,8 @@ impl<'a> Change<'a> {
         Ok(Self {
             git: Some(git),
             base,
+            touched: paths.iter().filter_map(application_of).collect(),
+            touches_all: paths.iter().any(|path| path.as_str().starts_with(".tidegate/")),
             paths: paths.into_iter().collect(),
             is_staged,
             described,
@@ -193,34 +201,28 @@ impl<'a> Change<'a> {
 
     /// The applications to look at: what is staged is about those it touches alone.
     fn folders(&self, workspace: &Workspace, args: &CheckArgs) -> Result<Vec<RepoPath>, Stop> {
-        let touches_all = self
-            .paths
+        let touched = self
+            .touched
             .iter()
-            .any(|path| path.as_str().starts_with(".tidegate/"));
-        let touched: BTreeSet<RepoPath> = self.paths.iter().filter_map(application_of).collect();
-        if args.staged && !touches_all {
-            return Ok(touched
-                .into_iter()
-                .filter(|folder| workspace.is_in_scope(folder))
-                .collect());
+            .filter(|folder| workspace.is_in_scope(folder))
+            .cloned();
+        if args.staged && !self.touches_all {
+            return Ok(touched.collect());
         }
         let mut folders = match workspace.application_folders() {
             Ok(folders) => folders,
-            Err(Stop::Refused(_)) if !touched.is_empty() => Vec::new(),
+            Err(Stop::Refused(_)) if !self.touched.is_empty() => Vec::new(),
             Err(stop) => return Err(stop),
         };
         // An application that is gone is still part of the change.
-        folders.extend(touched.into_iter().filter(|folder| workspace.is_in_scope(folder)));
+        folders.extend(touched);
         folders.sort();
         folders.dedup();
         Ok(folders)
     }
 
     fn touches(&self, folder: &RepoPath) -> bool {
-        let shared = |path: &RepoPath| path.as_str().starts_with(".tidegate/");
-        self.paths
-            .iter()
-            .any(|path| shared(path) || application_of(path).as_ref() == Some(folder))
+        self.touches_all || self.touched.contains(folder)
     }
 }
 
@@ -295,17 +297,18 @@ fn check_application(
             findings.extend(lint(&after).into_iter().map(|finding| (None, finding)));
             let question = Question { order: args.order() };
             let is_changed = |path: &RepoPath| change.paths.contains(path);
-            let mut judged = match earlier(&checked.before, folder) {
-                Ok(None) => judge(&after, &after, args.env.as_deref(), question, &is_changed),
-                Ok(Some((config, before))) => {
-                    let before = Checkout::from_application(&checked.before, &config, before);
-                    judge(&before, &after, args.env.as_deref(), question, &is_changed)
-                }
-                Err(failure) => {
-                    findings.push((None, unreadable_before(&spec, &failure)));
-                    judge(&after, &after, args.env.as_deref(), question, &is_changed)
-                }
-            };
+            let earlier = earlier(&checked.before, folder).unwrap_or_else(|failure| {
+                findings.push((None, unreadable_before(&spec, &failure)));
+                None
+            });
+            let (earlier_config, earlier) = earlier.unzip();
+            let before = earlier_config
+                .as_ref()
+                .zip(earlier)
+                .map(|(config, before)| Checkout::from_application(&checked.before, config, before));
+            // With nothing to compare with, what is there is judged alone.
+            let before = before.as_ref().unwrap_or(&after);
+            let mut judged = judge(before, &after, args.env.as_deref(), question, &is_changed);
             let found = std::mem::take(&mut judged.diagnostics);
             findings.extend(found.into_iter().map(|(name, finding)| (Some(name), finding)));
             verdict = Some(judged);
