@@ -6,7 +6,6 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -88,7 +87,7 @@ impl Hooked {
             "PATH",
             std::env::join_paths(folders).expect("no folder has a colon"),
         );
-        ended(command.current_dir(folder).args(args))
+        Ended::of(command.current_dir(folder).args(args))
     }
 
     fn git_in(&self, folder: &Path, args: &[&str]) -> Ended {
@@ -127,16 +126,6 @@ fn at_split() -> Repository {
     let _ = repository.run(&["init", "--commit"]).expect(0);
     let _ = repository.run(&["next", "--commit"]).expect(0);
     repository
-}
-
-fn ended(command: &mut Command) -> Ended {
-    let output = command.output().expect("the program runs");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
-    Ended {
-        code: output.status.code(),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-    }
 }
 
 /// The hook ran, and git went on.

@@ -28,6 +28,18 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
+    /// Runs a program to its end.
+    #[track_caller]
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let output = command.output().expect("the program runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
     /// Expects an exit code; shows everything that was printed otherwise.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
@@ -104,13 +116,7 @@ impl Repository {
         stdin.write_all(input.as_bytes()).expect("a file");
         stdin.rewind().expect("a file");
         let mut command = self.command(env!("CARGO_BIN_EXE_tidegate"));
-        let output = command.args(args).stdin(stdin).output().expect("the binary runs");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
-        Ended {
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        Ended::of(command.args(args).stdin(stdin))
     }
 
     /// Runs git and gives what it printed.

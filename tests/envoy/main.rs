@@ -32,6 +32,8 @@
 )]
 
 mod documented;
+#[path = "../../crates/core/tests/fixtures/mod.rs"]
+mod fixtures;
 #[path = "../../crates/core/tests/prover/lives.rs"]
 mod lives;
 mod predictions;

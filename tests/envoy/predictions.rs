@@ -8,7 +8,8 @@ use tidegate_core::manifest::{Manifest, ManifestSet};
 use tidegate_core::prover::{Applied, Caller, Entry, Forecast, Outcome, ReadyPods, Request, forecast};
 use tidegate_core::provider::ProviderId;
 
-use crate::lives::{FIXTURES, Point, life};
+use crate::fixtures::FIXTURES;
+use crate::lives::{Point, life};
 use crate::process::Envoy;
 use crate::replay::replay;
 use crate::scenario::Transition;

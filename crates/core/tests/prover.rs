@@ -96,6 +96,7 @@
 //! Disabled without a failing test, so still to be told apart: judged relative to before, cut is not safe, end includes rollouts, rollout halves, prune first, unpruned objects stay, neighbours of one kind, repair: fewest, repair: none where the end fails, regex, selector and subset labels, outside the mesh: no routes.
 #![expect(clippy::disallowed_methods, reason = "fixtures are files")]
 
+mod fixtures;
 #[path = "prover/istio.rs"]
 mod istio;
 #[path = "prover/lives.rs"]
@@ -111,7 +112,8 @@ mod world;
 
 use std::path::{Path, PathBuf};
 
-use lives::{FIXTURES, Point, life};
+use fixtures::FIXTURES;
+use lives::{Point, life};
 use tidegate_core::manifest::ManifestSet;
 use tidegate_core::prover::{Proof, Question, prove};
 use tidegate_core::provider::ProviderId;

@@ -4,6 +4,7 @@
     reason = "fixtures are files, and kustomize is a program"
 )]
 
+mod fixtures;
 #[path = "render/kustomize.rs"]
 mod kustomize;
 
@@ -22,6 +23,7 @@ use tidegate_core::start::{StartRequest, start};
 use tidegate_core::transition::{NextRequest, next};
 use tidegate_yaml::Stream;
 
+use fixtures::{FIXTURES, directory};
 use kustomize::Kustomize;
 
 /// Compares every environment of an application, object by object and in the same order.
@@ -82,29 +84,6 @@ fn plain(value: &Value) -> Value {
         }
         other => other.clone(),
     }
-}
-
-fn directory(folder: &Path) -> MemoryRepo {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(&next).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let name = path
-                .strip_prefix(folder)
-                .expect("below")
-                .to_string_lossy()
-                .replace('\\', "/");
-            match path.is_dir() {
-                true => folders.push(path),
-                false => drop(files.insert(
-                    RepoPath::new(&name).expect("a path"),
-                    std::fs::read_to_string(&path).expect("text"),
-                )),
-            }
-        }
-    }
-    MemoryRepo::new(files)
 }
 
 #[test]
@@ -357,19 +336,12 @@ fn every_phase_of_every_fixture_renders_as_in_kustomize() {
     let Some(kustomize) = Kustomize::find() else {
         return;
     };
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/istio");
-    let lives = [
-        ("my-service", "", "web"),
-        ("orders", "", "web"),
-        ("monorepo", "services/catalog", "web"),
-        ("monorepo", "services/catalog", "api"),
-        ("monorepo", "services/search", "web"),
-    ];
-    for (fixture, at, workload) in lives {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    for (fixture, at, workload) in FIXTURES {
         let mut repo = directory(&fixtures.join(fixture).join("repo"));
         compare_life(&kustomize, &mut repo, at, workload);
     }
-    for state in std::fs::read_dir(fixtures.join("by-hand")).expect("a folder") {
+    for state in std::fs::read_dir(fixtures.join("istio/by-hand")).expect("a folder") {
         compare(
             &kustomize,
             &directory(&state.expect("an entry").path().join("repo")),

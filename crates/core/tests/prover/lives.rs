@@ -11,20 +11,13 @@ use tidegate_core::schema::config::Config;
 use tidegate_core::start::{StartRequest, start};
 use tidegate_core::transition::{NextRequest, Purpose, next};
 
+use crate::fixtures::directory;
+
 /// A resting point: its name and the manifests of each environment.
 pub(crate) struct Point {
     pub(crate) name: String,
     pub(crate) environments: BTreeMap<String, ManifestSet>,
 }
-
-/// Every fixture of Istio whose whole life is known: folder, application, workload.
-pub(crate) const FIXTURES: &[(&str, &str, &str)] = &[
-    ("istio/my-service", "", "web"),
-    ("istio/orders", "", "web"),
-    ("istio/monorepo", "services/catalog", "web"),
-    ("istio/monorepo", "services/catalog", "api"),
-    ("istio/monorepo", "services/search", "web"),
-];
 
 /// The resting points of a release of a fixture, from before `init` to a tidy repository.
 pub(crate) fn life(fixtures: &Path, fixture: &str, at: &str, workload: &str) -> Vec<Point> {
@@ -81,27 +74,4 @@ fn point(repo: &MemoryRepo, at: &RepoPath, config: &Config, name: &str) -> Point
             .map(|(name, environment)| (name, environment.rendered))
             .collect(),
     }
-}
-
-fn directory(folder: &Path) -> MemoryRepo {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(&next).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let name = path
-                .strip_prefix(folder)
-                .expect("below")
-                .to_string_lossy()
-                .replace('\\', "/");
-            match path.is_dir() {
-                true => folders.push(path),
-                false => drop(files.insert(
-                    RepoPath::new(&name).expect("a path"),
-                    std::fs::read_to_string(&path).expect("text"),
-                )),
-            }
-        }
-    }
-    MemoryRepo::new(files)
 }
