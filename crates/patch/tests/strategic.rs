@@ -216,10 +216,16 @@ fn directives_of_lists() {
         "/volumes/1: `- $patch: delete` cannot stand beside other items",
     );
     check_refused(
-        target,
+        target.clone(),
         volumes(json!([{"name": "b", "$patch": "replace"}])),
         Document::Patch,
         "/volumes/0: `$patch: replace` in one item of a list",
+    );
+    check_refused(
+        target,
+        volumes(json!([{"$patch": "replace"}, {"name": "b", "$patch": "replace"}])),
+        Document::Patch,
+        "/volumes/1: `$patch: replace` in one item of a list",
     );
 }
 

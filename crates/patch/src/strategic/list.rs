@@ -57,7 +57,9 @@ pub(super) fn merge(
         let found = target.find(&key, keys).map_err(in_patch)?;
         let trail = trail.item(index, found.unwrap_or(index));
         let old = found.and_then(|found| target.items[found].take());
-        if old.is_some() && of_item(item, trail)? == MapDirective::Replace {
+        // Such an item replaces nothing: the API server replaces the whole list and drops the item.
+        let replaces = of_item(item, trail)? == MapDirective::Replace;
+        if replaces && (old.is_some() || directive == MapDirective::Replace) {
             return Err(trail.in_patch(Reason::ReplacedItem));
         }
         first.push((found, merge_value(old, item, None, place, trail)?));
