@@ -141,12 +141,15 @@ pub(crate) struct WriteArgs {
 pub(crate) struct InitArgs {
     #[command(flatten)]
     pub(crate) release: ReleaseArgs,
-    /// The traffic system (default: istio)
+    /// The traffic system (default: the one that routes to the workload)
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) provider: Option<String>,
-    /// Pin the stable version to this image tag or digest (default: the tag in gap.yaml)
+    /// Pin the stable version to this image tag or digest (default: the tag in the files)
     #[arg(long, value_name = "TAG")]
     pub(crate) stable_tag: Option<String>,
+    /// The image tag or digest of the new version, where a copy runs it beside the workload
+    #[arg(long, value_name = "TAG")]
+    pub(crate) canary_tag: Option<String>,
     /// Percent to the canary, step by step (default: 1,5,25,50,100)
     #[arg(long, value_name = "PERCENT", value_delimiter = ',')]
     pub(crate) steps: Option<Vec<u64>>,

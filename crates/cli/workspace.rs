@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Code, Diagnostic};
-use tidegate_core::layout::gap;
+use tidegate_core::layout::{self, LayoutId};
 use tidegate_core::model::Application;
 use tidegate_core::repo::{Repo, RepoPath};
 use tidegate_core::schema::config::Config;
@@ -89,7 +89,7 @@ impl Workspace {
     pub(crate) fn application_folders(&self) -> Result<Vec<RepoPath>, Stop> {
         let mut folder = self.here.clone();
         loop {
-            if self.repo.read(&folder.join("gap/gap.yaml"))?.is_some() {
+            if self.is_recorded(&folder)? {
                 return Ok(vec![folder]);
             }
             if folder == RepoPath::root() {
@@ -98,14 +98,27 @@ impl Workspace {
             folder = folder.parent();
         }
         let folders = disk::discover(&self.root, &self.here)?;
-        if folders.is_empty() {
-            let message = format!("there is no gap/gap.yaml in {} or below", self.here);
-            let missing = Diagnostic::error(Code::NoApplication, message);
-            return Err(missing
-                .hint("run tidegate in a repository that holds a `gap` folder, or name one with -C")
-                .into());
+        if !folders.is_empty() {
+            return Ok(folders);
         }
-        Ok(folders)
+        if LayoutId::of(&self.repo, &self.here, self.config()?)?.is_some() {
+            return Ok(vec![self.here.clone()]);
+        }
+        let message = format!(
+            "there is neither gap/gap.yaml nor a Deployment in {} or below",
+            self.here
+        );
+        let missing = Diagnostic::error(Code::NoApplication, message);
+        Err(missing
+            .hint("run tidegate in a folder that holds `gap` or manifests, or name one with -C")
+            .into())
+    }
+
+    /// Whether a folder is known to hold an application without a look at all its files.
+    fn is_recorded(&self, folder: &RepoPath) -> Result<bool, Stop> {
+        let release = LayoutId::Manifests.release_file(folder);
+        let spec = folder.join("gap/gap.yaml");
+        Ok(self.repo.read(&spec)?.is_some() || self.repo.read(&release)?.is_some())
     }
 
     /// The folder of the one application a command is about.
@@ -136,7 +149,7 @@ impl Workspace {
 
     /// Reads an application for one environment.
     pub(crate) fn load_environment(&self, folder: &RepoPath, environment: &str) -> Result<Application, Stop> {
-        Ok(gap::load_environment(
+        Ok(layout::load_environment(
             &self.repo,
             folder,
             self.config()?,

@@ -205,7 +205,7 @@ fn a_canary_that_cannot_start_is_refused_with_the_reason() {
     );
     check(
         &|repository| repository.replace(spec, "enabled: true", "enabled: false"),
-        "no workload has an ingress",
+        "nothing reaches a workload from outside",
     );
     check(
         &|repository| repository.replace(spec, "  web:\n", "  web:\n    podLabels: {version: blue}\n"),

@@ -48,27 +48,44 @@ fn the_quick_starts_repository_is_my_service_after_init() {
 }
 
 /// Every row of the phase table is a phase, in order.
+/// The first cells of the table that follows a heading.
+fn table(heading: &str) -> Vec<&'static str> {
+    let (_, section) = README.split_once(heading).expect("a section");
+    let lines = section.lines().skip_while(|line| !line.starts_with('|'));
+    let rows = lines.take_while(|line| line.starts_with('|')).skip(2);
+    rows.filter_map(|row| row.split('`').nth(1)).collect()
+}
+
 #[test]
-fn the_phase_table_names_every_phase() {
+fn the_phase_tables_name_every_phase() {
+    use tidegate_core::model::Form;
     use tidegate_core::phase::Phase;
-    let table = README
-        .split("## Phases")
-        .nth(1)
-        .expect("a section")
-        .split("\n\n")
-        .nth(1)
-        .expect("a table");
-    let rows: Vec<&str> = table
-        .lines()
-        .skip(2)
-        .filter_map(|row| row.split('`').nth(1))
-        .collect();
-    let phases: Vec<&str> = Phase::ALL
-        .into_iter()
-        .filter(|phase| *phase != Phase::Idle)
-        .map(Phase::as_str)
-        .collect();
-    assert_eq!(rows, phases);
+    for (heading, form) in [
+        ("## Phases", Form::Subsets),
+        ("### With a backend for each version", Form::Backends),
+    ] {
+        let phases = Phase::all(form).iter().filter(|phase| **phase != Phase::Idle);
+        let phases: Vec<&str> = phases.map(|phase| phase.as_str()).collect();
+        assert_eq!(table(heading), phases, "{heading}");
+    }
+}
+
+/// A row for each provider, which says what the code says.
+#[test]
+fn the_provider_table_is_the_registry() {
+    use tidegate_core::layout::LayoutId;
+    use tidegate_core::provider::ProviderId;
+    let names: Vec<&str> = ProviderId::ALL.iter().map(|id| id.as_str()).collect();
+    assert_eq!(table("## Traffic systems and layouts"), names);
+    for id in ProviderId::ALL {
+        let layouts = LayoutId::ALL.iter().filter(|layout| layout.form() == id.form());
+        let layouts: Vec<String> = layouts.map(|layout| format!("`{}`", layout.as_str())).collect();
+        let copy = id.form().copy_runs();
+        let row = format!("| {} | `{copy}` |", layouts.join(", "));
+        let start = format!("| `{}` |", id.as_str());
+        let mut rows = README.lines().filter(|line| line.starts_with(&start));
+        assert!(rows.any(|line| line.ends_with(&row)), "{start} … {row}");
+    }
 }
 
 /// Commands with the lines that should follow.

@@ -49,7 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("manifest", &["diagnostic"]),
-    ("model", &["diagnostic", "manifest", "provider", "repo"]),
+    ("model", &["diagnostic", "layout", "manifest", "provider", "repo"]),
     ("phase", &["model", "provider"]),
     (
         "plan",
@@ -82,6 +82,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "transition",
         ],
     ),
+    ("release_file", &["change", "diagnostic", "model", "repo"]),
     ("render", &["diagnostic", "manifest", "model", "repo"]),
     ("schema", &["diagnostic", "model", "provider", "repo"]),
     (
@@ -101,6 +102,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plan",
             "provider",
             "rehearsal",
+            "release_file",
             "schema",
             "standing",
             "transition",
@@ -117,6 +119,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "model",
             "phase",
             "provider",
+            "release_file",
             "schema",
             "standing",
         ],

@@ -15,6 +15,7 @@ pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Sto
         workload: args.release.workload.clone(),
         provider: args.provider.clone(),
         stable_tag: args.stable_tag.clone(),
+        canary_tag: args.canary_tag.clone(),
         steps: args.steps.clone(),
         adopt: args.adopt,
     };

@@ -29,7 +29,7 @@ pub(crate) fn find_root(start: &Path, stop: Option<&Path>) -> io::Result<PathBuf
     Ok(start)
 }
 
-/// The folders that hold `gap/gap.yaml`, at and below a folder, sorted.
+/// The folders that hold `gap/gap.yaml`, or plain manifests with a release, at and below a folder, sorted.
 ///
 /// Passed over: links to folders, hidden folders, `target` and `node_modules`, and folders that may not be
 /// read (what the user cannot read they do not release). Errors: `below` cannot be read.
@@ -60,8 +60,28 @@ pub(crate) fn discover(root: &Path, below: &RepoPath) -> Result<Vec<RepoPath>, R
             found.push(below.join(folder.as_str()));
         }
     }
+    found.extend(released(root, below));
     found.sort();
+    found.dedup();
     Ok(found)
+}
+
+/// The folders of plain manifests that a release file in `.tidegate/releases` speaks of, at and below a folder.
+fn released(root: &Path, below: &RepoPath) -> Vec<RepoPath> {
+    let start = root.join(".tidegate");
+    let walk = WalkDir::new(&start).max_depth(MAX_DEPTH).sort_by_file_name();
+    let files = walk
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| !entry.file_type().is_dir());
+    let folder = |entry: DirEntry| {
+        let path = entry.path().strip_prefix(&start).ok()?.to_str()?;
+        let path = path.replace(std::path::MAIN_SEPARATOR, "/");
+        let rest = path.strip_suffix(".yaml")?.strip_prefix("releases")?;
+        RepoPath::new(rest.trim_start_matches('/')).ok()
+    };
+    let is_below = |folder: &RepoPath| Path::new(folder.as_str()).starts_with(below.as_str());
+    files.filter_map(folder).filter(is_below).collect()
 }
 
 fn is_entered(entry: &DirEntry) -> bool {

@@ -1,7 +1,7 @@
 //! Where releases stand: text with bars for people, a versioned schema for programs.
 
 use serde::Serialize;
-use tidegate_core::model::{Application, Release, Routes};
+use tidegate_core::model::{Application, Form, Release, Routes};
 use tidegate_core::phase::{Incomplete, Phase, Position};
 use tidegate_core::standing::Standing;
 
@@ -30,7 +30,10 @@ pub(crate) fn text(standpoint: &Standpoint<'_>, width: Option<usize>) -> String 
     } else {
         ""
     };
-    let mut text = format!("{title}: {}{by_hand}\n", position(&standing.position));
+    let mut text = format!(
+        "{title}: {}{by_hand}\n",
+        position(&standing.position, release.provider.form())
+    );
     let routes: Vec<(&str, Routes)> = standing
         .environments
         .iter()
@@ -57,9 +60,9 @@ pub(crate) fn text(standpoint: &Standpoint<'_>, width: Option<usize>) -> String 
 }
 
 /// A position in a few words.
-fn position(position: &Position) -> String {
+fn position(position: &Position, form: Form) -> String {
     match position {
-        Position::At(phase) => format!("{phase} ({})", phase.about()),
+        Position::At(phase) => format!("{phase} ({})", phase.about(form)),
         Position::Ambiguous(one, other) => format!("{one} or {other}: the files look the same"),
         Position::Between(one, other) => format!("between {} and {}", one.phase, other.phase),
         Position::Unclear(_) => "in no phase, nor between two".to_owned(),
@@ -88,8 +91,11 @@ fn ahead(release: &Release, standing: &Standing, next: &str) -> String {
                 .collect();
             format!("ramp: {} (`{next}`)", steps.join(", "))
         }
-        Position::At(phase) => match phase.following() {
-            Some(following) => format!("{following}: {} (`{next}`)", following.about()),
+        Position::At(phase) => match phase.following(release.provider.form()) {
+            Some(following) => format!(
+                "{following}: {} (`{next}`)",
+                following.about(release.provider.form())
+            ),
             None => "nothing".to_owned(),
         },
         Position::Between(_, other) => format!("complete {} (`{next}`)", other.phase),

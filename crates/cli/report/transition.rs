@@ -24,7 +24,7 @@ pub(crate) fn name(transition: &Transition) -> String {
 /// What a transition does, in one sentence without a final stop.
 pub(crate) fn about(transition: &Transition) -> &'static str {
     match &transition.purpose {
-        Purpose::Enter(phase) => phase.about(),
+        Purpose::Enter(phase) => phase.about(transition.provider.form()),
         Purpose::Weights => "change the shares of the two versions",
         Purpose::RestoreImage => "put the image that ran before the release back on the workload",
         Purpose::MovePin => "pin the stable copy to another image",

@@ -43,6 +43,7 @@ fn release(application: &Application, workload: &Workload) -> Option<Release> {
             repository: image.repository,
             tag: image.tag,
         }),
+        canary: PinnedImage::default(),
         from_tag: None,
         from_weight: None,
         steps: DEFAULT_STEPS

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::layout::gap;
+use crate::layout;
 use crate::model::Environment;
 use crate::phase::Position;
 use crate::prover::{Proof, Question, Subject, prove, repair};
@@ -20,7 +20,7 @@ pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
     for release in &application.releases {
         let standing = Standing::of(application, release);
         found.extend(standing.drift(application, release));
-        found.extend(gap::accidental_services(application, release));
+        found.extend(layout::accidental_services(application, release));
         match &standing.position {
             Position::Disagree(phases) => found.push(disagree(&standing, phases)),
             Position::Unclear(nearest) if !found.iter().any(|known| known.code == Code::Undone) => {

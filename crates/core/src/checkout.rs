@@ -3,7 +3,7 @@
 use crate::adopt;
 use crate::change::ChangeSet;
 use crate::diagnostic::{Diagnostic, Failure};
-use crate::layout::gap;
+use crate::layout;
 use crate::model::Application;
 use crate::repo::{Repo, RepoPath};
 use crate::schema::config::Config;
@@ -22,7 +22,7 @@ impl<'a> Checkout<'a> {
     ///
     /// Errors: everything wrong with its files.
     pub fn load(repo: &'a dyn Repo, at: &RepoPath, config: &'a Config) -> Result<Self, Failure> {
-        let mut application = gap::load(repo, at, config)?;
+        let mut application = layout::load(repo, at, config)?;
         let workloads: Vec<&str> = application.workloads.keys().map(String::as_str).collect();
         let environments: Vec<&str> = application.environments.keys().map(String::as_str).collect();
         let wrong_names = |release| check_names(release, &workloads, &environments);

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod prover;
 pub mod provider;
 mod rehearsal;
+mod release_file;
 pub mod render;
 pub mod repo;
 pub mod schema;

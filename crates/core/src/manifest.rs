@@ -43,6 +43,15 @@ impl ObjectRef {
         })
     }
 
+    /// The same for an object of another name.
+    #[must_use]
+    pub fn renamed(&self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The API group: empty for core kinds.
     pub fn group(&self) -> &str {
         self.api_version.split_once('/').map_or("", |(group, _)| group)

@@ -11,12 +11,17 @@ use serde_json::Value;
 use tidegate_yaml::Stream;
 
 use crate::diagnostic::{Diagnostic, Location};
+use crate::layout::LayoutId;
 use crate::manifest::{Manifest, ManifestSet, ObjectRef};
 use crate::repo::RepoPath;
 
 /// One deployable unit as its repository describes it, with everything later stages need.
 #[derive(Debug, Clone)]
 pub struct Application {
+    /// How the repository holds it.
+    pub layout: LayoutId,
+    /// Where its releases are written, if it has any.
+    pub release_file: RepoPath,
     /// The folder that holds the application (for GAP: the parent of `gap/`).
     pub at: RepoPath,
     /// The application's name; prefix of the names of its objects.
@@ -31,23 +36,19 @@ pub struct Application {
     pub releases: Vec<Release>,
     /// The files the application was read from, for edits and for showing places.
     pub files: BTreeMap<RepoPath, Arc<Stream>>,
-    /// The files among them that a release alone put there (by their names: `gap_canary_*`,
-    /// `gap_patch_canary_*`); documents in all other files are the user's and are edited, not rewritten.
+    /// The files among them that a release alone put there (by their names); documents in all other files are the user's and are edited, not rewritten.
     pub owned: std::collections::BTreeSet<RepoPath>,
     /// Warnings and notes met while loading.
     pub notices: Vec<Diagnostic>,
 }
 
 impl Application {
-    /// The object of a kind that the layout generates for a workload in an environment, before patches.
+    /// The object of a kind that makes up a workload in an environment, before patches.
     pub fn generated(&self, environment: &str, workload: &str, group: &str, kind: &str) -> Option<&Manifest> {
-        let workload = self.workloads.get(workload)?;
-        let base = &self.environments.get(environment)?.base;
-        base.iter().find(|manifest| {
-            manifest.object.is(group, kind)
-                && manifest.origin.pointer() == workload.origin.pointer()
-                && manifest.origin.file == workload.origin.file
-        })
+        let environment = self.environments.get(environment)?;
+        let parts = environment.parts.get(workload)?;
+        let mut objects = parts.iter().map(|index| &environment.base[*index]);
+        objects.find(|manifest| manifest.object.is(group, kind))
     }
 
     /// The same object as it is deployed: patched, with its namespace.
@@ -98,6 +99,8 @@ pub struct Environment {
     pub name: String,
     /// Generated and extra objects, before any patch.
     pub base: Vec<Manifest>,
+    /// Which of them make up each workload, by their index: its Deployment, its Service and what belongs to them.
+    pub parts: IndexMap<String, Vec<usize>>,
     /// The patches, in the order they are applied.
     pub patches: Vec<TargetedPatch>,
     /// All patches applied, the namespace set, in output order.
@@ -207,6 +210,8 @@ pub struct Release {
     pub provider: crate::provider::ProviderId,
     /// The image the stable version is pinned to.
     pub stable: PinnedImage,
+    /// The image of the new version, where the copy runs it; where the workload does, its spec says it.
+    pub canary: PinnedImage,
     /// The image tag the spec named before the release; `abort` restores it.
     pub from_tag: Option<String>,
     /// The weight that the single destinations of the user's own routes said before the release, if they did.
@@ -242,9 +247,24 @@ impl Release {
         }
     }
 
-    /// The name of the copy that a workload gets: `web-v1` keeps the stable version.
+    /// What an object that belongs to the workload is called for its copy.
+    pub fn name_for_copy(&self, name: &str) -> String {
+        match name.contains(&self.workload) {
+            true => name.replacen(&self.workload, &self.copy, 1),
+            false => format!("{name}-{}", self.copy_runs.label()),
+        }
+    }
+
+    /// The name of the copy that a workload gets: `web-v1` keeps the stable version of `web`, `jazz-v2` is the new one of
+    /// `jazz-v1`.
     pub fn copy_name(workload: &str, copy_runs: Version) -> String {
-        format!("{workload}-{}", copy_runs.label())
+        let numbered = workload
+            .rsplit_once("-v")
+            .and_then(|(name, number)| Some((name, number.parse::<u32>().ok()?)));
+        match numbered.filter(|_| copy_runs == Version::Canary) {
+            Some((name, number)) => format!("{name}-v{}", number.saturating_add(1)),
+            None => format!("{workload}-{}", copy_runs.label()),
+        }
     }
 }
 
@@ -270,6 +290,27 @@ impl Routes {
     }
 }
 
+/// How a traffic system tells the two versions apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Form {
+    /// By labels of the pods behind one Service: before both versions may stand behind it, the routes have to name
+    /// the one that serves.
+    Subsets,
+    /// By a backend of its own for each version: the workload's stays as it is, the copy gets another.
+    Backends,
+}
+
+impl Form {
+    /// Which version the copy runs. Behind one Service the workload gets the new code, so that at the end only the copy
+    /// goes; with backends of their own the workload keeps the old version, which callers past all routes meet.
+    pub fn copy_runs(self) -> Version {
+        match self {
+            Self::Subsets => Version::Stable,
+            Self::Backends => Version::Canary,
+        }
+    }
+}
+
 /// What a phase means for the files: the columns of the phase table.
 ///
 /// A provider makes this true ([`crate::provider::Provider::emit`]) and reads it back
@@ -281,10 +322,12 @@ pub struct Shape {
     pub labels: bool,
     /// The copy exists.
     pub copy: bool,
-    /// The versions are declared to the traffic system (Istio: DestinationRule subsets).
+    /// The versions are declared to the traffic system (DestinationRule subsets, a Service for the copy).
     pub subsets: bool,
     /// The Service selects the pods of both versions.
     pub wide: bool,
+    /// The workload runs the new version as its copy does.
+    pub promoted: bool,
     /// What the routes name, per environment.
     pub routes: IndexMap<String, Routes>,
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use indexmap::IndexMap;
 
-use crate::model::{Routes, Shape, Weight};
+use crate::model::{Form, Routes, Shape, Weight};
 use crate::provider::Observed;
 
 /// A named resting point of a release; every one is safe to stay in for weeks.
@@ -27,6 +27,10 @@ pub enum Phase {
     Ramp,
     /// The routes name both versions; everything goes to the canary.
     Hold,
+    /// The workload runs what the copy runs, and nothing is routed to it.
+    Promote,
+    /// Everything goes to the workload again; the copy stands by.
+    Settle,
     /// The copy is gone.
     Retire,
     /// The routes are as generated.
@@ -39,7 +43,7 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Idle,
         Self::Split,
         Self::Wire,
@@ -47,6 +51,8 @@ impl Phase {
         Self::Park,
         Self::Ramp,
         Self::Hold,
+        Self::Promote,
+        Self::Settle,
         Self::Retire,
         Self::Unroute,
         Self::Unwire,
@@ -63,6 +69,8 @@ impl Phase {
             Self::Park => "park",
             Self::Ramp => "ramp",
             Self::Hold => "hold",
+            Self::Promote => "promote",
+            Self::Settle => "settle",
             Self::Retire => "retire",
             Self::Unroute => "unroute",
             Self::Unwire => "unwire",
@@ -76,72 +84,141 @@ impl Phase {
     }
 
     /// What the transition into the phase does, in a few words.
-    pub fn about(self) -> &'static str {
-        match self {
-            Self::Idle => "one version, nothing of a release",
-            Self::Split => "start the copy beside the workload and declare both versions",
-            Self::Wire => "route by version: everything to the canary side, which runs the same code",
-            Self::Widen => "let the Service select both versions",
-            Self::Park => "route everything to the stable copy; from here new code may be merged unexposed",
-            Self::Ramp => "raise the canary's share step by step",
-            Self::Hold => "everything to the canary; the stable copy still stands by",
-            Self::Retire => "remove the stable copy",
-            Self::Unroute => "give the routes back their generated form",
-            Self::Unwire => "remove the declaration of the versions",
-            Self::Tidy => "remove the labels and the release",
+    pub fn about(self, form: Form) -> &'static str {
+        match (self, form) {
+            (Self::Idle, _) => "one version, nothing of a release",
+            (Self::Split, Form::Subsets) => "start the copy beside the workload and declare both versions",
+            (Self::Split, Form::Backends) => {
+                "start the new version beside the workload; nothing routes to it"
+            }
+            (Self::Wire, _) => "route by version: everything to the canary side, which runs the same code",
+            (Self::Widen, _) => "let the Service select both versions",
+            (Self::Park, Form::Subsets) => {
+                "route everything to the stable copy; from here new code may be merged unexposed"
+            }
+            (Self::Park, Form::Backends) => "name both versions in the routes; everything stays where it is",
+            (Self::Ramp, _) => "raise the canary's share step by step",
+            (Self::Hold, Form::Subsets) => "everything to the canary; the stable copy still stands by",
+            (Self::Hold, Form::Backends) => "everything to the canary; the stable version still stands by",
+            (Self::Promote, _) => "give the workload the new image; nothing is routed to it meanwhile",
+            (Self::Settle, _) => "everything back to the workload, which runs the same code now",
+            (Self::Retire, Form::Subsets) => "remove the stable copy",
+            (Self::Retire, Form::Backends) => "take the copy out of the routes, and away",
+            (Self::Unroute, _) => "give the routes back their generated form",
+            (Self::Unwire, _) => "remove the declaration of the versions",
+            (Self::Tidy, Form::Subsets) => "remove the labels and the release",
+            (Self::Tidy, Form::Backends) => "remove the copy's backend and the release",
+        }
+    }
+
+    /// The phases of a release, in order.
+    ///
+    /// With a backend for each version there is nothing to pin or to widen, and no label to take off. The copy runs the
+    /// new version there, so that who calls the workload's Service past all routes meets the stable one; at the end
+    /// the workload becomes what the copy is.
+    pub fn all(form: Form) -> &'static [Self] {
+        match form {
+            Form::Subsets => &[
+                Self::Idle,
+                Self::Split,
+                Self::Wire,
+                Self::Widen,
+                Self::Park,
+                Self::Ramp,
+                Self::Hold,
+                Self::Retire,
+                Self::Unroute,
+                Self::Unwire,
+                Self::Tidy,
+            ],
+            Form::Backends => &[
+                Self::Idle,
+                Self::Split,
+                Self::Park,
+                Self::Ramp,
+                Self::Hold,
+                Self::Promote,
+                Self::Settle,
+                Self::Retire,
+                Self::Tidy,
+            ],
         }
     }
 
     /// The phase after this one; `None` after the last.
-    pub fn following(self) -> Option<Self> {
-        Self::ALL.into_iter().find(|phase| *phase > self)
+    pub fn following(self, form: Form) -> Option<Self> {
+        Self::all(form).iter().copied().find(|phase| *phase > self)
+    }
+
+    /// The phase before this one; `None` before the first.
+    pub fn preceding(self, form: Form) -> Option<Self> {
+        Self::all(form).iter().rev().copied().find(|phase| *phase < self)
     }
 
     /// The columns of the phase table. Source: design of the phases, README "Phases".
-    fn row(self) -> Row {
+    fn row(self, form: Form) -> Row {
         let row = |labels, copy, subsets, wide, routes| Row {
             labels,
             copy,
             subsets,
             wide,
+            promoted: false,
             routes,
         };
-        match self {
+        let row = match self {
             Self::Idle | Self::Tidy => row(false, false, false, false, Named::None),
             Self::Split => row(true, true, true, false, Named::None),
             Self::Wire => row(true, true, true, false, Named::Canary),
             Self::Widen => row(true, true, true, true, Named::Canary),
-            Self::Park | Self::Ramp | Self::Hold => row(true, true, true, true, Named::Both),
+            Self::Park | Self::Ramp | Self::Hold | Self::Promote | Self::Settle => {
+                row(true, true, true, true, Named::Both)
+            }
             Self::Retire => row(true, false, true, false, Named::Canary),
             Self::Unroute => row(true, false, true, false, Named::None),
             Self::Unwire => row(true, false, false, false, Named::None),
+        };
+        match form {
+            Form::Subsets => row,
+            Form::Backends => Row {
+                labels: false,
+                wide: false,
+                promoted: self > Self::Hold,
+                // Routes that name the workload alone are as they were.
+                routes: match row.routes {
+                    Named::Canary => Named::None,
+                    named => named,
+                },
+                ..row
+            },
         }
     }
 
     /// What the phase means for the files, with these routes per environment.
-    pub fn shape(self, routes: IndexMap<String, Routes>) -> Shape {
+    pub fn shape(self, form: Form, routes: IndexMap<String, Routes>) -> Shape {
         let Row {
             labels,
             copy,
             subsets,
             wide,
+            promoted,
             ..
-        } = self.row();
+        } = self.row(form);
         Shape {
             labels,
             copy,
             subsets,
             wide,
+            promoted,
             routes,
         }
     }
 
     /// The routes of an environment on entering the phase, from what they are now.
-    pub fn routes(self, now: Routes) -> Routes {
-        match (self.row().routes, now) {
+    pub fn routes(self, form: Form, now: Routes) -> Routes {
+        match (self.row(form).routes, now) {
             (Named::None, _) => Routes::Plain,
             (Named::Canary, _) => Routes::CanaryOnly,
-            (Named::Both, _) if self == Self::Hold => Routes::Both(Weight::FULL),
+            (Named::Both, _) if matches!(self, Self::Hold | Self::Promote) => Routes::Both(Weight::FULL),
             (Named::Both, Routes::Both(weight)) if self == Self::Ramp => Routes::Both(weight),
             (Named::Both, _) => Routes::Both(Weight::ZERO),
         }
@@ -151,7 +228,7 @@ impl Phase {
     pub fn is_per_environment(self) -> bool {
         matches!(
             self,
-            Self::Wire | Self::Park | Self::Ramp | Self::Hold | Self::Unroute
+            Self::Wire | Self::Park | Self::Ramp | Self::Hold | Self::Settle | Self::Unroute
         )
     }
 }
@@ -175,6 +252,7 @@ struct Row {
     copy: bool,
     subsets: bool,
     wide: bool,
+    promoted: bool,
     routes: Named,
 }
 
@@ -190,6 +268,7 @@ impl Row {
             copy,
             subsets,
             wide,
+            promoted,
             ..
         } = *observed;
         Self {
@@ -197,6 +276,7 @@ impl Row {
             copy,
             subsets,
             wide,
+            promoted,
             routes,
         }
     }
@@ -223,6 +303,12 @@ impl Row {
                 "the Service selecting both versions",
                 "the Service still selects both versions",
             ),
+            (
+                self.promoted,
+                now.promoted,
+                "the new image on the workload",
+                "the workload has the new image already",
+            ),
         ];
         let mut missing: Vec<_> = columns
             .iter()
@@ -245,6 +331,7 @@ impl Row {
             && (self.copy == one.copy || self.copy == other.copy)
             && (self.subsets == one.subsets || self.subsets == other.subsets)
             && (self.wide == one.wide || self.wide == other.wide)
+            && (self.promoted == one.promoted || self.promoted == other.promoted)
             && (self.routes == one.routes || self.routes == other.routes)
     }
 }
@@ -286,7 +373,8 @@ pub struct Missing {
 ///
 /// `is_recorded`: a release file vouches for the release's history. A canary made by hand has none, so with both
 /// versions named and everything on the canary side it may be before `park` as well as in `hold`.
-pub fn recognise(environments: &IndexMap<String, Observed>, is_recorded: bool) -> Position {
+pub fn recognise(environments: &IndexMap<String, Observed>, form: Form, is_recorded: bool) -> Position {
+    let phase_of = |observed| phase_of(observed, form);
     let phases: Option<Vec<Phase>> = environments.values().map(phase_of).collect();
     if let Some(phase) = phases.as_deref().and_then(together) {
         return match phase {
@@ -294,33 +382,30 @@ pub fn recognise(environments: &IndexMap<String, Observed>, is_recorded: bool) -
             phase => Position::At(phase),
         };
     }
-    let neighbours = [
-        (Phase::Idle, Phase::Split),
-        (Phase::Split, Phase::Wire),
-        (Phase::Wire, Phase::Widen),
-        (Phase::Widen, Phase::Park),
-        (Phase::Hold, Phase::Retire),
-        (Phase::Retire, Phase::Unroute),
-        (Phase::Unroute, Phase::Unwire),
-    ];
+    let weighted = |phase: &Phase| matches!(phase, Phase::Ramp | Phase::Hold);
+    let neighbours = Phase::all(form).windows(2).map(|pair| (pair[0], pair[1]));
+    let mut neighbours = neighbours.filter(|(_, other)| !weighted(other) && *other != Phase::Tidy);
     let fits = |(one, other): &(Phase, Phase)| {
         environments.values().all(|observed| {
-            Row::of(observed).is_between(one.row(), other.row()) && has_resting_weight(observed, *one, *other)
+            Row::of(observed).is_between(one.row(form), other.row(form))
+                && has_resting_weight(observed, *one, *other)
         })
     };
-    if let Some((one, other)) = neighbours.into_iter().find(fits) {
-        return Position::Between(incomplete(one, environments), incomplete(other, environments));
+    if let Some((one, other)) = neighbours.find(fits) {
+        let incomplete = |phase| incomplete(phase, form, environments);
+        return Position::Between(incomplete(one), incomplete(other));
     }
     if let Some(phases) = phases {
         let named = environments.keys().cloned().zip(phases);
         return Position::Disagree(named.collect());
     }
-    let mut nearest: Vec<_> = Phase::ALL
-        .into_iter()
+    let mut nearest: Vec<_> = Phase::all(form)
+        .iter()
+        .copied()
         .filter(|phase| !matches!(phase, Phase::Tidy | Phase::Ramp | Phase::Hold))
         // Where weights rest on the stable version, completing another phase would move them to the canary.
         .filter(|phase| *phase == Phase::Park || !has_weights(environments))
-        .map(|phase| incomplete(phase, environments))
+        .map(|phase| incomplete(phase, form, environments))
         .collect();
     nearest.sort_by_key(|incomplete| incomplete.missing.len());
     nearest.truncate(2);
@@ -333,24 +418,31 @@ fn has_weights(environments: &IndexMap<String, Observed>) -> bool {
         .any(|observed| matches!(observed.routes, Routes::Both(_)))
 }
 
-/// Next to `widen` both versions rest at 100/0, next to `retire` at 0/100.
+/// Before `park` and behind `settle` both versions rest at 100/0, behind `hold` at 0/100.
 fn has_resting_weight(observed: &Observed, one: Phase, other: Phase) -> bool {
     match observed.routes {
         Routes::Both(weight) if other == Phase::Park => weight == Weight::ZERO,
         Routes::Both(weight) if one == Phase::Hold => weight == Weight::FULL,
+        Routes::Both(weight) if one == Phase::Settle => weight == Weight::ZERO,
         _ => true,
     }
 }
 
 /// The phase whose row one environment has.
-fn phase_of(observed: &Observed) -> Option<Phase> {
+fn phase_of(observed: &Observed, form: Form) -> Option<Phase> {
     let row = Row::of(observed);
     match observed.routes {
-        Routes::Both(_) if row != Phase::Ramp.row() => None,
+        Routes::Both(Weight::ZERO) if row == Phase::Settle.row(form) && row.promoted => Some(Phase::Settle),
+        // On the way back both sides run the same code, whatever the weights say.
+        Routes::Both(_) if row == Phase::Promote.row(form) && row.promoted => Some(Phase::Promote),
+        Routes::Both(_) if row != Phase::Ramp.row(form) => None,
         Routes::Both(Weight::ZERO) => Some(Phase::Park),
         Routes::Both(Weight::FULL) => Some(Phase::Hold),
         Routes::Both(_) => Some(Phase::Ramp),
-        _ => Phase::ALL.into_iter().find(|phase| phase.row() == row),
+        _ => Phase::all(form)
+            .iter()
+            .copied()
+            .find(|phase| phase.row(form) == row),
     }
 }
 
@@ -364,10 +456,10 @@ fn together(phases: &[Phase]) -> Option<Phase> {
     phases.iter().all(is_weighted).then_some(Phase::Ramp)
 }
 
-fn incomplete(phase: Phase, environments: &IndexMap<String, Observed>) -> Incomplete {
+fn incomplete(phase: Phase, form: Form, environments: &IndexMap<String, Observed>) -> Incomplete {
     let mut found: IndexMap<&'static str, Vec<String>> = IndexMap::new();
     for (name, observed) in environments {
-        for what in phase.row().missing(Row::of(observed)) {
+        for what in phase.row(form).missing(Row::of(observed)) {
             found.entry(what).or_default().push(name.clone());
         }
     }
@@ -383,18 +475,24 @@ mod tests {
     use super::*;
 
     fn observed(phase: Phase, routes: Routes) -> Observed {
+        observed_in(Form::Subsets, phase, routes)
+    }
+
+    fn observed_in(form: Form, phase: Phase, routes: Routes) -> Observed {
         let Row {
             labels,
             copy,
             subsets,
             wide,
+            promoted,
             ..
-        } = phase.row();
+        } = phase.row(form);
         Observed {
             labels,
             copy,
             subsets,
             wide,
+            promoted,
             routes,
             routes_at: None,
             drift: Vec::new(),
@@ -407,15 +505,18 @@ mod tests {
             ("staging".to_owned(), staging),
             ("production".to_owned(), production),
         ];
-        assert_eq!(recognise(&environments.into_iter().collect(), true), *expected);
+        assert_eq!(
+            recognise(&environments.into_iter().collect(), Form::Subsets, true),
+            *expected
+        );
     }
 
     #[test]
     fn every_phase_is_recognised_from_its_own_shape() {
-        for phase in Phase::ALL {
+        for phase in Phase::all(Form::Subsets).iter().copied() {
             let routes = match phase {
                 Phase::Ramp => Routes::Both(Weight::new(25).expect("valid")),
-                phase => phase.routes(Routes::Plain),
+                phase => phase.routes(Form::Subsets, Routes::Plain),
             };
             let expected = if phase == Phase::Tidy { Phase::Idle } else { phase };
             check(
@@ -444,6 +545,7 @@ mod tests {
             ]
             .into_iter()
             .collect(),
+            Form::Subsets,
             true,
         ) else {
             panic!("split and wire are neighbours");
@@ -464,9 +566,37 @@ mod tests {
         let hold = || observed(Phase::Hold, Routes::Both(Weight::FULL));
         let environments = [("staging".to_owned(), hold())].into_iter().collect();
         assert_eq!(
-            recognise(&environments, false),
+            recognise(&environments, Form::Subsets, false),
             Position::Ambiguous(Phase::Widen, Phase::Hold)
         );
-        assert_eq!(recognise(&environments, true), Position::At(Phase::Hold));
+        assert_eq!(
+            recognise(&environments, Form::Subsets, true),
+            Position::At(Phase::Hold)
+        );
+    }
+
+    #[test]
+    fn with_backends_of_their_own_the_versions_need_fewer_phases() {
+        let mut names = Vec::new();
+        for phase in Phase::all(Form::Backends) {
+            let routes = match phase {
+                Phase::Ramp => Routes::Both(Weight::new(25).expect("valid")),
+                phase => phase.routes(Form::Backends, Routes::Plain),
+            };
+            let environments = [(
+                "production".to_owned(),
+                observed_in(Form::Backends, *phase, routes),
+            )];
+            let environments = environments.into_iter().collect();
+            assert_eq!(
+                recognise(&environments, Form::Backends, true),
+                Position::At(*phase)
+            );
+            names.push(phase.as_str());
+        }
+        assert_eq!(
+            names.join(" "),
+            "idle split park ramp hold promote settle retire tidy"
+        );
     }
 }

@@ -108,6 +108,8 @@ pub fn preconditions(
         Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights => {
             found.extend([look.healthy(Version::Canary), look.image()]);
         }
+        Purpose::Enter(Phase::Promote) => found.push(look.healthy(Version::Canary)),
+        Purpose::Enter(Phase::Settle) => found.push(look.healthy(Version::Stable)),
         Purpose::Enter(Phase::Retire) => found.push(look.routes("gives the canary all requests")),
         Purpose::Enter(Phase::Unroute) => {
             found.extend([look.pruned(), look.endpoints("the pods of the workload only")])

@@ -7,8 +7,8 @@
 use crate::change::{ChangeSet, FileChange};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Place};
-use crate::layout::gap;
-use crate::model::Release;
+use crate::layout;
+use crate::model::{Release, Version};
 use crate::phase::Phase;
 use crate::plan::{self, Step};
 use crate::transition::{Purpose, abort};
@@ -35,23 +35,35 @@ pub(crate) fn rehearse(
     out.iter().for_each(|step| there.append(&step.transition.change));
     let mut back = there.clone();
     home.iter().for_each(|step| there.append(&step.transition.change));
+    match release.copy_runs {
+        Version::Stable => ship(&mut back, checkout, release, SHIPPED)?,
+        // What a release ships itself is its purpose, not a loss.
+        Version::Canary => match &release.from_tag {
+            Some(tag) => ship(&mut there, checkout, release, tag)?,
+            None => {}
+        },
+    }
     check(&there, "a release")?;
-    ship(&mut back, checkout, release)?;
     go_back(&mut back, checkout, release)?;
     check(&back, "an aborted release")?;
     Ok(steps)
 }
 
-/// The pipeline writes the tag of the new code.
-fn ship(written: &mut ChangeSet, checkout: &Checkout<'_>, release: &Release) -> Result<(), Failure> {
+/// Another tag is written where the workload says its image.
+fn ship(
+    written: &mut ChangeSet,
+    checkout: &Checkout<'_>,
+    release: &Release,
+    tag: &str,
+) -> Result<(), Failure> {
     let overlay = written.overlay(checkout.repo);
     let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?.application;
     let image = now
         .workloads
         .get(&release.workload)
         .and_then(|workload| workload.image.as_ref());
-    if let Some(image) = image.filter(|image| image.tag.is_some()) {
-        written.append(&ChangeSet::new(gap::set_tag(&now, image, SHIPPED)?));
+    if image.is_some_and(|image| image.tag.is_some()) {
+        written.append(&ChangeSet::new(layout::set_tag(&now, &release.workload, tag)?));
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::layout::gap;
-use crate::model::{Application, Release, Routes};
+use crate::layout;
+use crate::model::{Application, Release, Routes, Version};
 use crate::phase::{Position, recognise};
-use crate::provider::Observed;
+use crate::provider::{Observed, observe};
 
 /// Where a release stands, per environment and together.
 #[derive(Debug, Clone)]
@@ -20,10 +20,9 @@ pub struct Standing {
 impl Standing {
     /// Observes a release in every environment.
     pub fn of(application: &Application, release: &Release) -> Self {
-        let provider = release.provider.provider();
-        let observe = |name: &String| (name.clone(), provider.observe(application, release, name));
+        let observe = |name: &String| (name.clone(), observe(application, release, name));
         let environments: IndexMap<_, _> = application.environments.keys().map(observe).collect();
-        let position = recognise(&environments, release.origin.is_some());
+        let position = recognise(&environments, release.provider.form(), release.origin.is_some());
         Self {
             environments,
             position,
@@ -36,6 +35,11 @@ impl Standing {
             .iter()
             .map(|(name, observed)| (name.clone(), observed.routes))
             .collect()
+    }
+
+    /// Whether the workload runs the new version as its copy does, in some environment.
+    pub fn is_promoted(&self) -> bool {
+        self.environments.values().any(|observed| observed.promoted)
     }
 
     /// Everything that differs from what the release needs, each once.
@@ -59,7 +63,7 @@ pub(crate) fn undoing(application: &Application) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = application
         .environments
         .keys()
-        .flat_map(|name| gap::undoing(application, name))
+        .flat_map(|name| layout::undoing(application, name))
         .collect();
     found.dedup();
     found
@@ -68,6 +72,9 @@ pub(crate) fn undoing(application: &Application) -> Vec<Diagnostic> {
 /// A release file that disagrees with the copy's image: after `split` the pin in the spec is what counts.
 fn pin_drift(application: &Application, release: &Release) -> Option<Diagnostic> {
     let origin = release.origin.as_ref()?;
+    if release.copy_runs == Version::Canary {
+        return None;
+    }
     let image = application.workloads.get(&release.copy)?.image.as_ref()?;
     let (recorded, pinned) = (release.stable.tag.as_ref()?, image.tag.as_ref()?);
     (recorded != pinned).then(|| {

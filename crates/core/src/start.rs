@@ -7,13 +7,14 @@ use serde_json::Value;
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location};
-use crate::layout::gap;
+use crate::layout;
 use crate::manifest::Manifest;
-use crate::model::{Application, Method, PinnedImage, Release, Version, Weight, Workload};
+use crate::model::{Application, Form, Method, PinnedImage, Release, Version, Weight, Workload};
 use crate::phase::{Phase, Position};
 use crate::plan::Step;
 use crate::provider::{CANARY_LABEL, ProviderId, VERSION_LABEL};
 use crate::rehearsal::rehearse;
+use crate::release_file;
 use crate::schema::release::{DEFAULT_STEPS, check_tag, known_names, parse_steps};
 use crate::standing::Standing;
 use crate::transition::{Purpose, Transition};
@@ -27,6 +28,8 @@ pub struct StartRequest {
     pub provider: Option<String>,
     /// The image that the stable version is pinned to.
     pub stable_tag: Option<String>,
+    /// The image of the new version, where its copy runs it.
+    pub canary_tag: Option<String>,
     /// Percent to the canary.
     pub steps: Option<Vec<u64>>,
     /// Whether to take over a canary made by hand.
@@ -48,7 +51,7 @@ pub struct Start {
 pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, Failure> {
     let application = &checkout.application;
     let workload = choose_workload(application, request.workload.as_deref())?;
-    let provider = choose_provider(request.provider.as_deref())?;
+    let provider = choose_provider(application, &workload.key, request.provider.as_deref())?;
     let known = application
         .releases
         .iter()
@@ -73,7 +76,7 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
             release
         }
     };
-    let added = gap::release_file::add(application, release_text(application, &release)?)?;
+    let added = release_file::add(application, release_text(application, &release)?)?;
     let change = ChangeSet::new([added]);
     if known.is_none() {
         // A refusal further on is better told now than half-way.
@@ -81,9 +84,10 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
         assumptions.extend(describe_plan(application, &release, &ahead));
     }
     let routes = Standing::of(application, &release).routes();
-    let notices = gap::accidental_services(application, &release);
+    let notices = layout::accidental_services(application, &release);
     let transition = Transition {
         workload: release.workload.clone(),
+        provider: release.provider,
         purpose: Purpose::Start,
         before: routes.clone(),
         after: routes,
@@ -128,14 +132,17 @@ fn choose_workload<'a>(
         ([only], _) | ([], [only]) => Ok(only),
         ([], []) => Err(Diagnostic::error(
             Code::CanaryImpossible,
-            "no workload has an ingress, so there is no traffic to split",
+            "nothing reaches a workload from outside, so there is no traffic to split",
         )
-        .hint("a canary needs `ingress: {enabled: true}` on the workload that serves the traffic")),
+        .hint(format!(
+            "a canary needs {} on the workload that serves the traffic",
+            application.layout.exposure()
+        ))),
         _ => {
             let names: Vec<&str> = exposed.iter().map(|workload| workload.key.as_str()).collect();
             Err(Diagnostic::error(
                 Code::AmbiguousRelease,
-                format!("several workloads have an ingress: {}", names.join(", ")),
+                format!("several workloads can be reached: {}", names.join(", ")),
             )
             .hint(format!("name one: tidegate init --workload {}", names[0])))
         }
@@ -150,19 +157,61 @@ fn why_this(application: &Application, request: &StartRequest) -> &'static str {
         .count();
     match (&request.workload, exposed) {
         (Some(_), _) => "as asked",
-        (None, 1) => "the only one with an ingress",
-        (None, _) => "the only one with an ingress and no release",
+        (None, 1) => "the only one that can be reached",
+        (None, _) => "the only one that can be reached and has no release",
     }
 }
 
-fn choose_provider(wanted: Option<&str>) -> Result<ProviderId, Diagnostic> {
-    let Some(wanted) = wanted else {
-        return Ok(ProviderId::Istio);
+/// The traffic system as asked for, or the one that takes requests to the workload.
+fn choose_provider(
+    application: &Application,
+    workload: &str,
+    wanted: Option<&str>,
+) -> Result<ProviderId, Diagnostic> {
+    let form = application.layout.form();
+    let fitting = || ProviderId::ALL.iter().copied().filter(|id| id.form() == form);
+    let names = || fitting().map(ProviderId::as_str).collect::<Vec<_>>();
+    if let Some(wanted) = wanted {
+        let found = ProviderId::parse(wanted).ok_or_else(|| {
+            let found = Diagnostic::error(Code::UnknownName, format!("unknown provider `{wanted}`"));
+            known_names(found, wanted, names().into_iter())
+        })?;
+        if found.form() != form {
+            let layout = application.layout.as_str();
+            let message = format!("the provider {wanted} cannot be used in the layout {layout}");
+            let unsupported = Diagnostic::error(Code::Unsupported, message);
+            return Err(unsupported.hint(format!("use one of these: {}", names().join(", "))));
+        }
+        return Ok(found);
+    }
+    let used: Vec<ProviderId> = match fitting().collect::<Vec<_>>().as_slice() {
+        [only] => vec![*only],
+        several => several
+            .iter()
+            .copied()
+            .filter(|id| id.provider().is_used(application, workload))
+            .collect(),
     };
-    ProviderId::parse(wanted).ok_or_else(|| {
-        let found = Diagnostic::error(Code::UnknownName, format!("unknown provider `{wanted}`"));
-        known_names(found, wanted, ProviderId::ALL.iter().map(|id| id.as_str()))
-    })
+    match used.as_slice() {
+        [only] => Ok(*only),
+        [] => {
+            let message = format!("no route takes requests to workload `{workload}` in every environment");
+            let problem = Diagnostic::error(Code::CanaryImpossible, message);
+            Err(problem.hint(format!(
+                "say what splits the traffic: tidegate init --provider {}",
+                names().join("|")
+            )))
+        }
+        several => {
+            let several: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+            let message = format!(
+                "several traffic systems route to `{workload}`: {}",
+                several.join(", ")
+            );
+            let problem = Diagnostic::error(Code::AmbiguousRelease, message);
+            Err(problem.hint(format!("name one: tidegate init --provider {}", several[0])))
+        }
+    }
 }
 
 /// `init` a second time changes nothing; asking for something else is told where to write it.
@@ -208,7 +257,7 @@ fn new_release(
         }
         (None, Some(tag)) => {
             assumptions.push(format!(
-                "stable image: `{tag}`, the one in gap.yaml; --stable-tag pins another, best a digest"
+                "stable image: `{tag}`, the one in the files; --stable-tag pins another, best a digest"
             ));
             tag.clone()
         }
@@ -226,6 +275,8 @@ fn new_release(
     if let Some(wrong) = check_tag(&tag) {
         return Err(wrong.into());
     }
+    let copy_runs = provider.form().copy_runs();
+    let canary = new_image(workload, copy_runs, request, assumptions)?;
     let steps = match &request.steps {
         Some(steps) => parse_steps(steps)?,
         None => DEFAULT_STEPS
@@ -234,21 +285,59 @@ fn new_release(
             .collect(),
     };
     Ok(Release {
-        copy: Release::copy_name(&workload.key, Version::Stable),
+        copy: Release::copy_name(&workload.key, copy_runs),
         workload: workload.key.clone(),
-        copy_runs: Version::Stable,
+        copy_runs,
         method: Method::Succession,
         provider,
         stable: PinnedImage {
             repository: image.and_then(|image| image.repository.clone()),
             tag: Some(tag),
         },
+        canary,
         from_tag,
         from_weight: None,
         steps,
         environment_steps: indexmap::IndexMap::new(),
         origin: None,
     })
+}
+
+/// The image of the new version, where the copy runs it.
+fn new_image(
+    workload: &Workload,
+    copy_runs: Version,
+    request: &StartRequest,
+    assumptions: &mut Vec<String>,
+) -> Result<PinnedImage, Diagnostic> {
+    let image = workload.image.as_ref();
+    match (copy_runs, &request.canary_tag) {
+        (Version::Stable, None) => Ok(PinnedImage::default()),
+        (Version::Stable, Some(_)) => Err(Diagnostic::error(
+            Code::Unsupported,
+            "here the workload itself gets the new version, as your pipeline ships it",
+        )
+        .hint("leave --canary-tag out; --stable-tag pins the old version")),
+        (Version::Canary, None) => Err(Diagnostic::error(
+            Code::CanaryImpossible,
+            format!("which image of `{}` is the new version?", workload.key),
+        )
+        .hint("name it: tidegate init --canary-tag TAG")),
+        (Version::Canary, Some(tag)) => {
+            if let Some(wrong) = check_tag(tag) {
+                return Err(wrong);
+            }
+            if image.is_some_and(|image| image.tag.as_ref() == Some(tag)) {
+                let message = format!("`{}` runs `{tag}` already", workload.key);
+                return Err(Diagnostic::error(Code::CanaryImpossible, message).hint("name another image"));
+            }
+            assumptions.push(format!("new version: `{tag}`, as asked"));
+            Ok(PinnedImage {
+                repository: image.and_then(|image| image.repository.clone()),
+                tag: Some(tag.clone()),
+            })
+        }
+    }
 }
 
 /// Takes over a canary made by hand: the files stay as they are, the intent is written down.
@@ -302,13 +391,14 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
     let at = || workload.origin.clone();
     if !workload.is_exposed {
         let message = format!(
-            "workload `{}` has no ingress, so there is no traffic to split",
+            "workload `{}` cannot be reached, so there is no traffic to split",
             workload.key
         );
         let problem = Diagnostic::error(Code::CanaryImpossible, message).at(at());
-        problems.push(
-            problem.hint("a canary needs `ingress: {enabled: true}` on the workload that serves the traffic"),
-        );
+        let exposure = application.layout.exposure();
+        problems.push(problem.hint(format!(
+            "a canary needs {exposure} on the workload that serves the traffic"
+        )));
         return problems;
     }
     if let Some(taken) = application.workloads.get(&release.copy) {
@@ -321,7 +411,9 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
         let Some(deployment) = application.deployed(name, &workload.key, "apps", "Deployment") else {
             continue;
         };
-        problems.extend(own_labels(workload, deployment));
+        if release.provider.form() == Form::Subsets {
+            problems.extend(own_labels(workload, deployment));
+        }
         problems.extend(no_ready_pod(application, name, workload, deployment));
         let longest = format!("{}-{}", deployment.object.name, release.copy_runs.label());
         if longest.len() > 63 {
@@ -471,6 +563,9 @@ fn release_text(application: &Application, release: &Release) -> Result<String, 
         provider => release.provider.as_str(),
         repository => release.stable.repository.as_deref().map(scalar),
         tag => release.stable.tag.as_deref().map(scalar),
+        copy => release.copy_runs.to_string(),
+        canary_repository => release.canary.repository.as_deref().map(scalar),
+        canary_tag => release.canary.tag.as_deref().map(scalar),
         from_tag => release.from_tag.as_deref().map(scalar),
         from_weight => release.from_weight,
         steps => steps.iter().map(u8::to_string).collect::<Vec<_>>().join(", "),

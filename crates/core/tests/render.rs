@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use tidegate_core::checkout::Checkout;
-use tidegate_core::layout::gap;
+use tidegate_core::layout;
 use tidegate_core::manifest::{Manifest, ManifestSet, ObjectRef};
 use tidegate_core::model::{Environment, TargetedPatch};
 use tidegate_core::render::render;
@@ -30,7 +30,7 @@ use kustomize::Kustomize;
 fn compare(kustomize: &Kustomize, repo: &MemoryRepo, at: &str) {
     let config = Config::load(repo, &RepoPath::root()).unwrap_or_else(|failure| panic!("{at}: {failure:?}"));
     let at = RepoPath::new(at).expect("a path");
-    let application = gap::load(repo, &at, &config).unwrap_or_else(|failure| panic!("{at}: {failure:?}"));
+    let application = layout::load(repo, &at, &config).unwrap_or_else(|failure| panic!("{at}: {failure:?}"));
     assert!(!application.environments.is_empty());
     for environment in application.environments.values() {
         compare_environment(kustomize, environment, &application.namespace);
@@ -288,6 +288,7 @@ fn refused_by_both(kustomize: &Kustomize, case: &str, base: Vec<Manifest>, patch
     let environment = Environment {
         name: case.to_owned(),
         base,
+        parts: indexmap::IndexMap::new(),
         patches,
         rendered: ManifestSet::default(),
     };

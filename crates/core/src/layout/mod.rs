@@ -1,3 +1,180 @@
 //! How a repository holds an application: where things are read from and written to.
+//!
+//! A layout reads a folder as an [`Application`] and says what its files become for a release. Nothing is written here.
 
-pub mod gap;
+use crate::change::FileChange;
+use crate::diagnostic::{Code, Diagnostic, Failure};
+use crate::model::{Application, Form, Release};
+use crate::provider::Intent;
+use crate::repo::{ReadError, Repo, RepoPath};
+use crate::schema::config::Config;
+
+mod companions;
+mod documents;
+mod draft;
+mod gap;
+mod manifests;
+
+pub use companions::accidental_services;
+
+/// A way to hold an application that tidegate knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LayoutId {
+    /// A spec in `gap/gap.yaml`, extra resources and patches beside it.
+    Gap,
+    /// Plain Kubernetes YAML, one folder per environment or one for all.
+    Manifests,
+}
+
+impl LayoutId {
+    /// Every layout, in the order in which they are looked for.
+    pub const ALL: &'static [Self] = &[Self::Gap, Self::Manifests];
+
+    /// The name a user sees.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::Manifests => "manifests",
+        }
+    }
+
+    fn layout(self) -> &'static dyn Layout {
+        match self {
+            Self::Gap => &gap::Gap,
+            Self::Manifests => &manifests::Manifests,
+        }
+    }
+
+    /// The layout of the application in a folder; `None` where there is none.
+    pub fn of(repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<Option<Self>, ReadError> {
+        for id in Self::ALL {
+            if id.layout().is_at(repo, at, config)? {
+                return Ok(Some(*id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How the versions of its workloads can be told apart.
+    pub fn form(self) -> Form {
+        self.layout().form()
+    }
+
+    /// What of the user's makes a workload reachable, for a person who has to write it.
+    pub fn exposure(self) -> &'static str {
+        self.layout().exposure()
+    }
+
+    /// Where the release file of an application is.
+    pub fn release_file(self, at: &RepoPath) -> RepoPath {
+        self.layout().release_file(at)
+    }
+}
+
+/// A way to hold an application.
+trait Layout: Sync {
+    /// Whether a folder holds an application in this way.
+    fn is_at(&self, repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<bool, ReadError>;
+
+    /// How the versions of its workloads can be told apart.
+    fn form(&self) -> Form;
+
+    /// What of the user's makes a workload reachable, for a person who has to write it.
+    fn exposure(&self) -> &'static str;
+
+    /// Where the release file of an application is.
+    fn release_file(&self, at: &RepoPath) -> RepoPath;
+
+    /// Reads the application in a folder, with all environments or with one only.
+    ///
+    /// Errors: everything wrong with its files, each thing once, then what is worth knowing about them.
+    fn load(
+        &self,
+        repo: &dyn Repo,
+        at: &RepoPath,
+        config: &Config,
+        only: Option<&str>,
+    ) -> Result<Application, Failure>;
+
+    /// The wanted contents of all files that carry a release.
+    ///
+    /// Errors: everything that cannot be written without changing something else, naming it.
+    fn place(
+        &self,
+        application: &Application,
+        release: &Release,
+        intents: &[Intent],
+    ) -> Result<Vec<FileChange>, Vec<Diagnostic>>;
+
+    /// Writes a tag where the image of a workload has one.
+    fn set_tag(
+        &self,
+        application: &Application,
+        workload: &str,
+        tag: &str,
+    ) -> Result<Vec<FileChange>, Vec<Diagnostic>>;
+
+    /// What of the user's undoes what a release wrote, in one environment.
+    fn undoing(&self, application: &Application, environment: &str) -> Vec<Diagnostic>;
+}
+
+/// Reads the application in a folder.
+///
+/// Errors: everything wrong with its files, and a folder without an application.
+pub fn load(repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<Application, Failure> {
+    found(repo, at, config)?.load(repo, at, config, None)
+}
+
+/// Reads the application in a folder with one environment only: the others are neither read nor rendered.
+///
+/// Errors: as [`load`], and an environment that does not exist.
+pub fn load_environment(
+    repo: &dyn Repo,
+    at: &RepoPath,
+    config: &Config,
+    environment: &str,
+) -> Result<Application, Failure> {
+    found(repo, at, config)?.load(repo, at, config, Some(environment))
+}
+
+/// Where there is nothing, the first layout says what is missing.
+fn found(repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<&'static dyn Layout, ReadError> {
+    Ok(LayoutId::of(repo, at, config)?.unwrap_or(LayoutId::Gap).layout())
+}
+
+/// The wanted contents of all files that carry a release.
+///
+/// Errors: everything that cannot be written without changing something else, naming it.
+pub fn place(
+    application: &Application,
+    release: &Release,
+    intents: &[Intent],
+) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+    application.layout.layout().place(application, release, intents)
+}
+
+/// Writes a tag where the image of a workload has one.
+///
+/// Errors: places that cannot be written without changing something else.
+pub fn set_tag(
+    application: &Application,
+    workload: &str,
+    tag: &str,
+) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+    application.layout.layout().set_tag(application, workload, tag)
+}
+
+/// What of the user's undoes what a release wrote, in one environment.
+pub fn undoing(application: &Application, environment: &str) -> Vec<Diagnostic> {
+    application.layout.layout().undoing(application, environment)
+}
+
+/// Why files that were placed do not read as what was meant: something of the user's undoes it.
+pub fn undone(after: &Application, environment: &str) -> Diagnostic {
+    let mut undoing = undoing(after, environment).into_iter();
+    undoing.next().unwrap_or_else(|| {
+        let message = format!("in {environment} the files would not read as the phase they were written for");
+        Diagnostic::error(Code::Undone, message)
+            .hint("look for a patch or template of yours that changes the routes, the Service or the DestinationRule")
+    })
+}

@@ -10,7 +10,7 @@ use super::{Basis, CopyIntent, canary_mark, version_labels};
 use super::{CANARY_LABEL, DEFAULT_MARK, Intent, Observed, Provider, ProviderId, VERSION_LABEL};
 use crate::diagnostic::{Code, Diagnostic, Location, Severity};
 use crate::manifest::{Manifest, ObjectRef, first_difference};
-use crate::model::{Application, Environment, Release, Routes, Shape, TargetedPatch, Version, Weight};
+use crate::model::{Application, Environment, Form, Release, Routes, Shape, TargetedPatch, Version, Weight};
 use crate::render::render_object;
 
 mod callers;
@@ -28,6 +28,18 @@ pub(super) struct Istio;
 impl Provider for Istio {
     fn id(&self) -> ProviderId {
         ProviderId::Istio
+    }
+
+    fn form(&self) -> Form {
+        Form::Subsets
+    }
+
+    fn is_used(&self, application: &Application, workload: &str) -> bool {
+        let mut environments = application.environments.keys();
+        environments.all(|name| {
+            let routes = application.generated(name, workload, NETWORKING, "VirtualService");
+            routes.is_some()
+        })
     }
 
     fn check_start(&self, application: &Application, release: &Release) -> Vec<Diagnostic> {
@@ -192,6 +204,7 @@ impl Provider for Istio {
                 copy,
                 subsets: false,
                 wide: false,
+                promoted: false,
                 routes: Routes::Plain,
                 routes_at: None,
                 drift,
@@ -227,6 +240,7 @@ impl Provider for Istio {
             copy: copy.is_some(),
             subsets: mesh.has_subsets,
             wide,
+            promoted: false,
             routes,
             routes_at,
             drift,

@@ -8,26 +8,50 @@ use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Location};
 use crate::manifest::ObjectRef;
-use crate::model::{Application, PinnedImage, Release, Routes, Shape, Version};
+use crate::model::{Application, Form, PinnedImage, Release, Routes, Shape, Version};
 use crate::prover::{Traffic, World};
 
+mod app_mesh;
+mod backends;
+mod cluster;
+mod gateway_api;
 mod istio;
+mod istio_hosts;
+mod smi;
 
 /// A traffic system that tidegate can drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProviderId {
     /// Istio: VirtualService weights over DestinationRule subsets.
     Istio,
+    /// Gateway API: HTTPRoute weights over a Service for each version.
+    GatewayApi,
+    /// Istio: VirtualService weights over a Service for each version.
+    IstioHosts,
+    /// AWS App Mesh: weighted targets over VirtualNodes.
+    AppMesh,
+    /// SMI: TrafficSplit weights over a Service for each version.
+    Smi,
 }
 
 impl ProviderId {
     /// Every provider.
-    pub const ALL: &'static [Self] = &[Self::Istio];
+    pub const ALL: &'static [Self] = &[
+        Self::Istio,
+        Self::GatewayApi,
+        Self::IstioHosts,
+        Self::AppMesh,
+        Self::Smi,
+    ];
 
     /// The name in the release file and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Istio => "istio",
+            Self::GatewayApi => "gateway-api",
+            Self::IstioHosts => "istio-hosts",
+            Self::AppMesh => "app-mesh",
+            Self::Smi => "smi",
         }
     }
 
@@ -39,14 +63,26 @@ impl ProviderId {
     /// What it does with requests.
     pub(crate) fn traffic(self, world: &World<'_>) -> Box<dyn Traffic> {
         match self {
-            Self::Istio => Box::new(istio::IstioTraffic::new(world)),
+            Self::Istio | Self::IstioHosts => Box::new(istio::IstioTraffic::new(world)),
+            Self::AppMesh => Box::new(app_mesh::AppMeshTraffic::new(world)),
+            Self::Smi => Box::new(smi::SmiTraffic::new(world)),
+            Self::GatewayApi => Box::new(gateway_api::GatewayTraffic::new(world)),
         }
+    }
+
+    /// How it tells the two versions apart.
+    pub fn form(self) -> Form {
+        self.provider().form()
     }
 
     /// The provider itself.
     pub fn provider(self) -> &'static dyn Provider {
         match self {
             Self::Istio => &istio::Istio,
+            Self::GatewayApi => &gateway_api::GatewayApi,
+            Self::IstioHosts => &istio_hosts::IstioHosts,
+            Self::AppMesh => &app_mesh::AppMesh,
+            Self::Smi => &smi::Smi,
         }
     }
 }
@@ -66,6 +102,22 @@ pub enum Intent {
     },
     /// A workload exists a second time.
     Copy(CopyIntent),
+    /// An object by which routes reach a workload exists once more for its copy; where no intent says so, it goes.
+    Backend {
+        /// The environments, in the application's order.
+        environments: Vec<String>,
+        /// The workload's: its Service, or what a traffic system has beside it.
+        of: ObjectRef,
+        /// The name of the copy's.
+        name: String,
+    },
+    /// A workload runs this tag of its image.
+    Tag {
+        /// The workload.
+        workload: String,
+        /// The tag or digest.
+        tag: String,
+    },
     /// An object exists with this content, in these environments.
     Object {
         /// The environments, in the application's order.
@@ -106,8 +158,9 @@ impl Intent {
             Self::Object { environments, .. }
             | Self::NoObject { environments, .. }
             | Self::Patch { environments, .. }
-            | Self::NoPatch { environments, .. } => Some(environments),
-            Self::Label { .. } | Self::Copy(_) => None,
+            | Self::NoPatch { environments, .. }
+            | Self::Backend { environments, .. } => Some(environments),
+            Self::Label { .. } | Self::Copy(_) | Self::Tag { .. } => None,
         }
     }
 
@@ -150,6 +203,10 @@ pub const VERSION_LABEL: &str = "version";
 /// The label that marks the pods of both versions of a release.
 pub const CANARY_LABEL: &str = "canary";
 
+/// The label of a Service that exists as a backend of routes alone: nobody calls it by its name. Its value is the
+/// workload whose copy it reaches.
+pub const BACKEND_LABEL: &str = "tidegate.dev/backend-of";
+
 /// What the objects of one environment say about a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
@@ -161,6 +218,8 @@ pub struct Observed {
     pub subsets: bool,
     /// The Service selects the pods of both versions.
     pub wide: bool,
+    /// The workload runs the new version as its copy does.
+    pub promoted: bool,
     /// What the routes name.
     pub routes: Routes,
     /// Where the first of them is written.
@@ -173,6 +232,12 @@ pub struct Observed {
 pub trait Provider: Sync {
     /// Its name.
     fn id(&self) -> ProviderId;
+
+    /// How it tells the two versions apart.
+    fn form(&self) -> Form;
+
+    /// Whether it takes requests to a workload in every environment, as it is rendered now.
+    fn is_used(&self, application: &Application, workload: &str) -> bool;
 
     /// Whether a release can start on a workload as it is rendered now.
     ///
@@ -211,6 +276,38 @@ pub trait Provider: Sync {
         environment: &str,
         canary: crate::model::Weight,
     ) -> Vec<(ObjectRef, Value)>;
+}
+
+/// What the rendered objects of an environment say of a release.
+pub fn observe(application: &Application, release: &Release, environment: &str) -> Observed {
+    let mut observed = release
+        .provider
+        .provider()
+        .observe(application, release, environment);
+    observed.promoted = is_promoted(application, release, environment);
+    observed
+}
+
+/// Whether a workload runs what its copy runs, or what the release says of it once it is gone.
+fn is_promoted(application: &Application, release: &Release, environment: &str) -> bool {
+    if release.copy_runs == Version::Stable {
+        return false;
+    }
+    let image = |workload: &str| {
+        application
+            .deployed(environment, workload, "apps", "Deployment")?
+            .text("/spec/template/spec/containers/0/image")
+    };
+    let Some(own) = image(&release.workload) else {
+        return false;
+    };
+    match (image(&release.copy), &release.canary.tag) {
+        (Some(copy), _) => own == copy,
+        (None, Some(tag)) => own
+            .strip_suffix(tag.as_str())
+            .is_some_and(|rest| rest.ends_with([':', '@'])),
+        (None, None) => false,
+    }
 }
 
 /// The value of the canary label of a release.

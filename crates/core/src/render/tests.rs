@@ -286,6 +286,7 @@ fn one_object_is_rendered_with_some_patches_only() {
     let environment = Environment {
         name: "staging".into(),
         base,
+        parts: indexmap::IndexMap::new(),
         patches,
         rendered,
     };

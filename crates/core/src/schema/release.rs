@@ -40,6 +40,7 @@ struct ReleaseEntry {
     #[serde(default)]
     method: MethodEntry,
     stable: StableEntry,
+    canary: Option<CanaryEntry>,
     steps: Option<Vec<u64>>,
     #[serde(default)]
     environments: IndexMap<String, EnvironmentEntry>,
@@ -71,6 +72,12 @@ struct StableEntry {
     image: ImageEntry,
     #[serde(default)]
     from: FromEntry,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CanaryEntry {
+    image: ImageEntry,
 }
 
 #[derive(Deserialize)]
@@ -153,6 +160,9 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
     });
     let tag = at.below(&["stable", "image", "tag"]);
     problems.extend(check_tag(&entry.stable.image.tag).map(|problem| problem.at(tag)));
+    let canary_tag = at.below(&["canary", "image", "tag"]);
+    let canary = entry.canary.as_ref().map(|canary| &canary.image.tag);
+    problems.extend(canary.and_then(|tag| Some(check_tag(tag)?.at(canary_tag))));
     let default_steps = DEFAULT_STEPS.map(u64::from).to_vec();
     let mut read_steps = |steps: Vec<u64>, at: Location| match parse_steps(&steps) {
         Ok(steps) => steps,
@@ -191,6 +201,12 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
             repository: entry.stable.image.repository,
             tag: Some(entry.stable.image.tag),
         },
+        canary: entry
+            .canary
+            .map_or_else(PinnedImage::default, |canary| PinnedImage {
+                repository: canary.image.repository,
+                tag: Some(canary.image.tag),
+            }),
         from_tag: entry.stable.from.tag,
         from_weight: entry.stable.from.weight,
         steps,

@@ -6,8 +6,8 @@ use super::{Purpose, Transition, enter, proven};
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure};
-use crate::layout::gap;
-use crate::model::{Release, Routes, Weight};
+use crate::layout;
+use crate::model::{Form, Release, Routes, Weight};
 use crate::phase::{Phase, Position};
 use crate::standing::Standing;
 
@@ -18,6 +18,11 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
     let standing = Standing::of(application, release);
     refuse_broken(&standing)?;
     let now = standing.routes();
+    if standing.is_promoted()
+        && let Some(transition) = demote(checkout, release, &standing)?
+    {
+        return Ok(Some(transition));
+    }
     let is_exposed = |routes: &Routes| matches!(routes, Routes::Both(weight) if *weight > Weight::ZERO);
     if now.values().any(is_exposed) {
         let to_stable = |routes| match routes {
@@ -50,15 +55,44 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
         }
         Position::Disagree(phases) => return Err(disagree(&standing, phases).into()),
     };
+    let form = release.provider.form();
+    let before = |phase: Phase| phase.preceding(form).unwrap_or(Phase::Idle);
     let phase = match phase {
         Phase::Idle | Phase::Tidy if release.origin.is_none() => return Ok(None),
-        Phase::Idle | Phase::Tidy | Phase::Split => Phase::Tidy,
-        Phase::Wire => Phase::Split,
-        Phase::Widen => Phase::Wire,
-        Phase::Park | Phase::Ramp | Phase::Hold => Phase::Widen,
-        later => later.following().unwrap_or(Phase::Tidy),
+        Phase::Idle | Phase::Tidy | Phase::Split => end(release, &standing),
+        Phase::Wire | Phase::Widen => before(phase),
+        Phase::Park | Phase::Ramp | Phase::Hold => before(Phase::Park),
+        later => later.following(form).unwrap_or(Phase::Tidy),
     };
     enter_plain(checkout, release, &standing, phase).map(Some)
+}
+
+/// Takes the new version off the workload again, where the copy still runs it too: first everything to the copy, then
+/// the old image. `None` where there is no copy to go to.
+fn demote(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+) -> Result<Option<Transition>, Failure> {
+    let now = standing.routes();
+    let weights = now.values().filter(|routes| matches!(routes, Routes::Both(_)));
+    let (named, full) = (weights.clone().count(), Routes::Both(Weight::FULL));
+    if named == 0 || named < now.len() {
+        return Ok(None);
+    }
+    if weights.clone().all(|routes| *routes == full) {
+        return restore_image(checkout, release, standing);
+    }
+    let after = now.into_iter().map(|(name, _)| (name, full));
+    enter(checkout, release, standing, Phase::Promote, after.collect()).map(Some)
+}
+
+/// The last phase on the way back: where the workload never got the copy's image, the release never was.
+fn end(release: &Release, standing: &Standing) -> Phase {
+    match release.provider.form() {
+        Form::Backends if !standing.is_promoted() => Phase::Idle,
+        _ => Phase::Tidy,
+    }
 }
 
 fn back_to(
@@ -67,7 +101,10 @@ fn back_to(
     standing: &Standing,
     phase: Phase,
 ) -> Result<Transition, Failure> {
-    let phase = if phase == Phase::Idle { Phase::Tidy } else { phase };
+    let phase = match phase {
+        Phase::Idle => end(release, standing),
+        phase => phase,
+    };
     enter_plain(checkout, release, standing, phase)
 }
 
@@ -80,7 +117,7 @@ fn enter_plain(
     let routes = standing
         .routes()
         .into_iter()
-        .map(|(name, now)| (name, phase.routes(now)))
+        .map(|(name, now)| (name, phase.routes(release.provider.form(), now)))
         .collect();
     enter(checkout, release, standing, phase, routes)
 }
@@ -99,7 +136,7 @@ fn restore_image(
     if image.tag.as_ref() == Some(tag) {
         return Ok(None);
     }
-    let changes = gap::set_tag(application, image, tag)?;
+    let changes = layout::set_tag(application, &release.workload, tag)?;
     let change = ChangeSet::new(changes);
     let after = checkout.after(&change)?;
     let proofs = proven(release, application, &after, &change)?;
@@ -108,6 +145,7 @@ fn restore_image(
     let routes = standing.routes();
     Ok(Some(Transition {
         workload: release.workload.clone(),
+        provider: release.provider,
         purpose: Purpose::RestoreImage,
         before: routes.clone(),
         after: routes,

@@ -5,8 +5,9 @@ use super::{Purpose, Transition, proven};
 use crate::change::{ChangeSet, FileChange};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure};
-use crate::layout::gap;
-use crate::model::Release;
+use crate::layout;
+use crate::model::{Release, Version};
+use crate::release_file;
 use crate::schema::release::check_tag;
 use crate::standing::Standing;
 
@@ -19,15 +20,16 @@ pub fn hotfix(checkout: &Checkout<'_>, release: &Release, tag: &str) -> Result<O
     let application = &checkout.application;
     let image = application
         .workloads
-        .get(&release.copy)
+        .get(release.workload_of(Version::Stable))
         .and_then(|copy| copy.image.as_ref());
-    let Some(image) = image else {
+    if image.is_none() {
         let message = format!("there is no stable copy `{}` to fix", release.copy);
         let hint = "`tidegate status` says where the release stands";
         return Err(Diagnostic::error(Code::NotInThisPhase, message).hint(hint).into());
-    };
-    let mut changes: Vec<FileChange> = gap::set_tag(application, image, tag)?;
-    changes.extend(gap::release_file::set_pin(application, release, tag)?);
+    }
+    let mut changes: Vec<FileChange> =
+        layout::set_tag(application, release.workload_of(Version::Stable), tag)?;
+    changes.extend(release_file::set_pin(application, release, tag)?);
     let change = ChangeSet::new(changes);
     if change.is_empty() {
         return Ok(None);
@@ -37,6 +39,7 @@ pub fn hotfix(checkout: &Checkout<'_>, release: &Release, tag: &str) -> Result<O
     let routes = Standing::of(application, release).routes();
     Ok(Some(Transition {
         workload: release.workload.clone(),
+        provider: release.provider,
         purpose: Purpose::MovePin,
         before: routes.clone(),
         after: routes,

@@ -8,11 +8,12 @@ use indexmap::IndexMap;
 use crate::change::{ChangeSet, FileChange};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Diagnostic, Failure};
-use crate::layout::gap;
+use crate::layout;
 use crate::model::{Application, Release, Routes, Shape};
 use crate::phase::Phase;
 use crate::prover::{Proof, Question, Subject, prove};
-use crate::provider::{Basis, Observed};
+use crate::provider::{Basis, Observed, ProviderId};
+use crate::release_file;
 use crate::standing::Standing;
 
 mod abort;
@@ -52,6 +53,8 @@ pub enum Purpose {
 pub struct Transition {
     /// The workload whose release moves.
     pub workload: String,
+    /// The traffic system of the release.
+    pub provider: ProviderId,
     /// What it is for.
     pub purpose: Purpose,
     /// What the routes named before, per environment.
@@ -74,18 +77,19 @@ fn enter(
     after: IndexMap<String, Routes>,
 ) -> Result<Transition, Failure> {
     let removed = match phase {
-        Phase::Tidy | Phase::Idle => gap::release_file::remove(&checkout.application, release)?,
+        Phase::Tidy | Phase::Idle => release_file::remove(&checkout.application, release)?,
         _ => None,
     };
-    let shape = phase.shape(after.clone());
+    let shape = phase.shape(release.provider.form(), after.clone());
     let (change, proofs) = make(checkout, release, &shape, removed.into_iter().collect())?;
     let mut notices = standing.drift(&checkout.application, release);
     if phase == Phase::Split {
-        notices.extend(gap::accidental_services(&checkout.application, release));
+        notices.extend(layout::accidental_services(&checkout.application, release));
     }
     let workload = release.workload.clone();
     Ok(Transition {
         workload,
+        provider: release.provider,
         purpose: Purpose::Enter(phase),
         before: standing.routes(),
         after,
@@ -107,7 +111,7 @@ fn make(
         .provider
         .provider()
         .emit(application, release, shape, Basis::AsWritten)?;
-    let mut changes = gap::place(application, release, &intents)?;
+    let mut changes = layout::place(application, release, &intents)?;
     changes.extend(more);
     let change = ChangeSet::new(changes);
     let after = checkout.after(&change)?;
@@ -119,13 +123,21 @@ fn make(
             copy,
             subsets,
             wide,
+            promoted,
             routes,
             ..
         } = observed;
-        let is_shape = (*labels, *copy, *subsets, *wide, *routes)
-            == (shape.labels, shape.copy, shape.subsets, shape.wide, wanted);
+        let is_shape = (*labels, *copy, *subsets, *wide, *promoted, *routes)
+            == (
+                shape.labels,
+                shape.copy,
+                shape.subsets,
+                shape.wide,
+                shape.promoted,
+                wanted,
+            );
         if !is_shape {
-            return Err(gap::undone(&after, name).into());
+            return Err(layout::undone(&after, name).into());
         }
         refuse_broken(&standing)?;
     }

@@ -53,6 +53,7 @@ fn target(
     standing: &Standing,
     request: &NextRequest,
 ) -> Result<Option<Target>, Diagnostic> {
+    let form = release.provider.form();
     let not_now = |message: String| Diagnostic::error(Code::NotInThisPhase, message);
     let phase = match &standing.position {
         Position::Disagree(phases) => return Err(disagree(standing, phases)),
@@ -62,7 +63,7 @@ fn target(
         },
         Position::Ambiguous(one, other) => match request.to {
             Some(to) if to == *one || to == *other => return Ok(None),
-            Some(to) if Some(to) == one.following() || Some(to) == other.following() => to,
+            Some(to) if Some(to) == one.following(form) || Some(to) == other.following(form) => to,
             Some(Phase::Park) => Phase::Park,
             _ => return Err(ambiguous(*one, *other)),
         },
@@ -85,7 +86,7 @@ fn target(
             to => {
                 let following = match now {
                     Phase::Park | Phase::Ramp => Phase::Ramp,
-                    now => now.following().unwrap_or(Phase::Idle),
+                    now => now.following(form).unwrap_or(Phase::Idle),
                 };
                 match to {
                     Some(to) if to != following => {
@@ -110,7 +111,7 @@ fn target(
         }
         *routes = match *routes {
             Routes::Both(weight) if is_step => Routes::Both(step_after(release, name, weight)),
-            now => phase.routes(now),
+            now => phase.routes(form, now),
         };
     }
     if routes == standing.routes() && (is_step || request.environment.is_some()) {

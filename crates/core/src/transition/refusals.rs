@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Code, Diagnostic, Failure, Severity};
-use crate::model::{Application, Method, Release, Version};
+use crate::model::{Application, Method, Release};
 use crate::phase::{Incomplete, Phase, Position};
 use crate::schema::release;
 use crate::standing::{Standing, undoing};
@@ -44,10 +44,14 @@ pub(super) fn check_supported(release: &Release) -> Result<(), Diagnostic> {
         Some(origin) => diagnostic.at(origin.below(&[key])),
         None => diagnostic,
     };
-    if release.copy_runs == Version::Canary {
-        let unsupported =
-            Diagnostic::error(Code::Unsupported, "the GAP layout copies the stable version only");
-        return Err(at(unsupported, "copy").hint("write `copy: stable`, or leave the key out"));
+    let wanted = release.provider.form().copy_runs();
+    if release.copy_runs != wanted {
+        let message = format!(
+            "with {} the copy runs the {wanted} version",
+            release.provider.as_str()
+        );
+        let unsupported = Diagnostic::error(Code::Unsupported, message);
+        return Err(at(unsupported, "copy").hint(format!("write `copy: {wanted}`")));
     }
     if release.method == Method::Coexistence {
         let unsupported = Diagnostic::error(Code::Unsupported, "the method `coexistence` is not built yet");

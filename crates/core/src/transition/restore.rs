@@ -4,7 +4,7 @@ use super::{Purpose, Transition, proven};
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::Failure;
-use crate::layout::gap;
+use crate::layout;
 use crate::model::Release;
 use crate::phase::Position;
 use crate::provider::Basis;
@@ -21,12 +21,12 @@ pub fn restore(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Tran
         return Ok(None);
     };
     let routes = standing.routes();
-    let shape = phase.shape(routes.clone());
+    let shape = phase.shape(release.provider.form(), routes.clone());
     let intents = release
         .provider
         .provider()
         .emit(application, release, &shape, Basis::Afresh)?;
-    let changes = gap::place(application, release, &intents)?;
+    let changes = layout::place(application, release, &intents)?;
     let is_own = |change: &crate::change::FileChange| application.owned.contains(&change.path);
     let change = ChangeSet::new(changes.into_iter().filter(is_own));
     if change.is_empty() {
@@ -36,6 +36,7 @@ pub fn restore(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Tran
     let proofs = proven(release, application, &after, &change)?;
     Ok(Some(Transition {
         workload: release.workload.clone(),
+        provider: release.provider,
         purpose: Purpose::Restore,
         before: routes.clone(),
         after: routes,

@@ -44,6 +44,13 @@ fn weights(
     }
     let standing = Standing::of(&checkout.application, release);
     refuse_broken(&standing)?;
+    if standing.is_promoted() {
+        let message =
+            "the workload and its copy both run the new version, so there is nothing to choose between";
+        return Err(Diagnostic::error(Code::NotInThisPhase, message)
+            .hint("`tidegate abort` puts the old version back")
+            .into());
+    }
     let before = standing.routes();
     let mut after = before.clone();
     for (name, routes) in after
@@ -68,9 +75,11 @@ pub(super) fn set_weights(
     standing: &Standing,
     after: IndexMap<String, Routes>,
 ) -> Result<Transition, Failure> {
-    let (change, proofs) = make(checkout, release, &Phase::Ramp.shape(after.clone()), Vec::new())?;
+    let shape = Phase::Ramp.shape(release.provider.form(), after.clone());
+    let (change, proofs) = make(checkout, release, &shape, Vec::new())?;
     Ok(Transition {
         workload: release.workload.clone(),
+        provider: release.provider,
         purpose: Purpose::Weights,
         before: standing.routes(),
         after,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tidegate_core::checkout::Checkout;
-use tidegate_core::layout::gap;
+use tidegate_core::layout;
 use tidegate_core::manifest::ManifestSet;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
@@ -66,7 +66,7 @@ pub(crate) fn life(fixtures: &Path, fixture: &str, at: &str, workload: &str) -> 
 }
 
 fn point(repo: &MemoryRepo, at: &RepoPath, config: &Config, name: &str) -> Point {
-    let application = gap::load(repo, at, config).unwrap_or_else(|failure| panic!("{failure:?}"));
+    let application = layout::load(repo, at, config).unwrap_or_else(|failure| panic!("{failure:?}"));
     let environments = application.environments.into_iter();
     Point {
         name: name.to_owned(),

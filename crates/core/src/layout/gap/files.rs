@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tidegate_yaml::Stream;
 
-use super::documents::{self, Read};
+use super::super::documents::{self, Read};
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use crate::manifest::Manifest;
 use crate::model::TargetedPatch;

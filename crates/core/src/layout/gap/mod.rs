@@ -1,40 +1,35 @@
 //! The layout of SAP Emarsys' GAP: a spec in `gap/gap.yaml`, extra resources and patches beside it, per environment.
 //!
-//! [`load`] reads an application and renders its environments; [`place()`] says what its files become for a release.
-//! Nothing is written here.
 
 use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use crate::diagnostic::{Code, Diagnostic, Failure};
+use super::draft::Draft;
+use super::{Layout, LayoutId};
+use crate::change::FileChange;
+use crate::diagnostic::{Code, Diagnostic, Failure, Location};
 use crate::manifest::Manifest;
-use crate::model::{Application, Environment, Release, TargetedPatch, Workload};
+use crate::model::{Application, Environment, Form, Release, TargetedPatch, Workload};
+use crate::provider::Intent;
 use crate::render::render;
-use crate::repo::{Repo, RepoPath};
+use crate::repo::{ReadError, Repo, RepoPath};
 use crate::schema::config::{Config, NamespaceMatch};
-use crate::schema::gap::GapSpec;
+use crate::schema::gap::{FILE_NAME as SPEC, GapSpec};
 use crate::schema::release;
 
 mod base;
-mod companions;
 mod data;
-mod documents;
-mod draft;
 mod files;
 mod image;
 mod place;
-pub mod release_file;
 mod spec;
 mod spec_edits;
 mod subject;
 mod template;
 
-pub use companions::accidental_services;
-pub use place::{place, set_tag, undoing, undone};
-
 use base::Generator;
-use files::{Files, Scoped};
+use files::{FOLDER, Files, Scoped};
 use spec::Specs;
 use template::Templates;
 
@@ -44,27 +39,71 @@ const PRODUCTION: &str = "production";
 /// Names of files that a release alone puts there begin so. Source: the GAP canary guide.
 const OWNED_PREFIXES: [&str; 2] = ["gap_canary_", "gap_patch_canary_"];
 
-/// Loads the application in a folder: `at` holds `gap/`.
-///
-/// Errors: everything wrong with its files, each thing once, then what is worth knowing about them.
-pub fn load(repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<Application, Failure> {
-    load_environments(repo, at, config, &|_| true)
+/// The layout.
+pub(super) struct Gap;
+
+impl Layout for Gap {
+    fn is_at(&self, repo: &dyn Repo, at: &RepoPath, _config: &Config) -> Result<bool, ReadError> {
+        Ok(repo.read(&at.join(FOLDER).join(SPEC))?.is_some())
+    }
+
+    fn form(&self) -> Form {
+        Form::Subsets
+    }
+
+    fn exposure(&self) -> &'static str {
+        "`ingress: {enabled: true}`"
+    }
+
+    fn release_file(&self, at: &RepoPath) -> RepoPath {
+        at.join(FOLDER).join(release::FILE_NAME)
+    }
+
+    fn load(
+        &self,
+        repo: &dyn Repo,
+        at: &RepoPath,
+        config: &Config,
+        only: Option<&str>,
+    ) -> Result<Application, Failure> {
+        if let Some(only) = only {
+            release::check_environment(only, config.environments.keys().map(String::as_str))?;
+        }
+        load(repo, at, config, &|name| only.is_none_or(|only| only == name))
+    }
+
+    fn place(
+        &self,
+        application: &Application,
+        release: &Release,
+        intents: &[Intent],
+    ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+        place::place(application, release, intents)
+    }
+
+    fn set_tag(
+        &self,
+        application: &Application,
+        workload: &str,
+        tag: &str,
+    ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+        let image = application
+            .workloads
+            .get(workload)
+            .and_then(|workload| workload.image.as_ref());
+        let mut draft = Draft::new(application);
+        if let Some(image) = image {
+            spec_edits::set_tag(image, tag, &mut draft).map_err(|problem| vec![problem])?;
+        }
+        draft.finish()
+    }
+
+    fn undoing(&self, application: &Application, environment: &str) -> Vec<Diagnostic> {
+        place::undoing(application, environment).collect()
+    }
 }
 
-/// Loads the application in a folder with one environment only: the others are neither read nor rendered.
-///
-/// Errors: as [`load`], and an environment that does not exist.
-pub fn load_environment(
-    repo: &dyn Repo,
-    at: &RepoPath,
-    config: &Config,
-    environment: &str,
-) -> Result<Application, Failure> {
-    release::check_environment(environment, config.environments.keys().map(String::as_str))?;
-    load_environments(repo, at, config, &|name| name == environment)
-}
-
-fn load_environments(
+fn load(
     repo: &dyn Repo,
     at: &RepoPath,
     config: &Config,
@@ -83,6 +122,8 @@ fn load_environments(
         return Err(errors_first(files.problems).into());
     }
     Ok(Application {
+        layout: LayoutId::Gap,
+        release_file: Gap.release_file(at),
         at: at.clone(),
         name: specs.base.name.clone(),
         namespace: specs.base.namespace.clone(),
@@ -185,6 +226,7 @@ fn environment(
     config: &Config,
 ) -> Result<Environment, Vec<Diagnostic>> {
     let mut base = generator.objects(spec, name)?;
+    let parts = parts(spec, &base);
     base.extend(counting_for(&files.resources, name));
     let patches: Vec<TargetedPatch> = counting_for(&files.patches, name).collect();
     if config.patch.namespace_match == NamespaceMatch::Exact {
@@ -195,9 +237,22 @@ fn environment(
     Ok(Environment {
         name: name.to_owned(),
         base,
+        parts,
         patches,
         rendered,
     })
+}
+
+/// Which generated objects are whose, by the place in the spec that they come from.
+fn parts(spec: &GapSpec, generated: &[Manifest]) -> IndexMap<String, Vec<usize>> {
+    let of = |origin: &Location| {
+        let indexes = (0..generated.len()).filter(|index| generated[*index].origin == *origin);
+        indexes.collect()
+    };
+    let deployments = spec.deployments.iter();
+    deployments
+        .map(|(key, deployment)| (key.clone(), of(&deployment.pod.origin)))
+        .collect()
 }
 
 fn counting_for<'a, T: Clone>(items: &'a [Scoped<T>], environment: &'a str) -> impl Iterator<Item = T> + 'a {

@@ -6,13 +6,13 @@
 
 use serde_json::{Value, json};
 
-use super::companions;
-use super::draft::Draft;
+use super::super::companions::{self, Source};
+use super::super::draft::Draft;
 use super::spec_edits;
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef, first_difference};
-use crate::model::{Application, Environment, Image, Release, TargetedPatch};
+use crate::model::{Application, Environment, Release, TargetedPatch};
 use crate::provider::{CANARY_LABEL, DEFAULT_MARK, Intent, canary_mark};
 use crate::render::render_object;
 use crate::repo::RepoPath;
@@ -20,7 +20,7 @@ use crate::repo::RepoPath;
 /// The wanted contents of all files that carry a release.
 ///
 /// Errors: everything that cannot be written without changing something else, naming it.
-pub fn place(
+pub(super) fn place(
     application: &Application,
     release: &Release,
     intents: &[Intent],
@@ -80,14 +80,33 @@ impl<'a> Place<'a> {
                 }
                 let edited = spec_edits::add_copy(self.application, copy, &mut self.draft);
                 self.keep(edited);
-                match companions::companions(self.application, self.release) {
-                    Ok(files) => files.into_iter().for_each(|(file, documents)| {
-                        let added = self.draft.add_documents(&file, HEADER_COPY, &documents);
-                        self.keep(added);
-                    }),
+                let file = |location: &Location, source| self.companion_file(location, source);
+                match companions::companions(self.application, self.release, file) {
+                    Ok(mut files) => {
+                        if let Some((file, text)) = self.unprotected() {
+                            files.entry(file).or_default().push(text);
+                        }
+                        files.into_iter().for_each(|(file, documents)| {
+                            let added = self.draft.add_documents(&file, HEADER_COPY, &documents);
+                            self.keep(added);
+                        });
+                    }
                     Err(problems) => self.problems.extend(problems),
                 }
             }
+            Intent::Tag { workload, tag } => {
+                let image = self
+                    .application
+                    .workloads
+                    .get(workload)
+                    .and_then(|workload| workload.image.as_ref());
+                if let Some(image) = image {
+                    let edited = spec_edits::set_tag(image, tag, &mut self.draft);
+                    self.keep(edited);
+                }
+            }
+            // The versions of a spec's workload stand behind one Service: see `Gap::form`.
+            Intent::Backend { .. } => {}
             Intent::Object { environments, value } => self.object(environments, value),
             Intent::NoObject { environments, object } => self.no_object(environments, object),
             Intent::Patch {
@@ -101,6 +120,39 @@ impl<'a> Place<'a> {
                 fields,
             } => self.no_patch(environments, target, fields),
         }
+    }
+
+    /// The file of ours beside an original that is copied.
+    fn companion_file(&self, original: &Location, source: Source) -> RepoPath {
+        let prefix = match source {
+            Source::Resource => "gap_canary",
+            Source::Patch => "gap_patch_canary",
+        };
+        let name = own_file_name(self.application, self.release, prefix, "copy");
+        original.file.parent().join(&name)
+    }
+
+    /// A protected copy could not be deleted at the end: the patch takes the label off it.
+    fn unprotected(&self) -> Option<(RepoPath, String)> {
+        const LABEL: &str = "deletionProtection";
+        let environment = self.application.environments.keys().next()?;
+        let workload = &self.release.workload;
+        let deployment = self
+            .application
+            .generated(environment, workload, "apps", "Deployment")?;
+        deployment.value.pointer("/metadata/labels")?.get(LABEL)?;
+        let name = companions::name_of_copy(&deployment.object.name, workload, &self.release.copy);
+        let patch = json!({
+            "apiVersion": deployment.object.api_version,
+            "kind": deployment.object.kind,
+            "metadata": {"name": name, "labels": {LABEL: null}},
+        });
+        let file = own_file_name(self.application, self.release, "gap_patch_canary", "copy");
+        let text = format!(
+            "# the copy has to go again at the end\n{}",
+            tidegate_yaml::print(&patch)
+        );
+        Some((self.folder().join(&file), text))
     }
 
     /// The copy, and everything that is aimed at it alone.
@@ -475,28 +527,11 @@ fn is_identity_only(value: &Value) -> bool {
     })
 }
 
-/// Writes a tag where an image has one.
-pub fn set_tag(
-    application: &Application,
-    image: &Image,
-    tag: &str,
-) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
-    let mut draft = Draft::new(application);
-    spec_edits::set_tag(image, tag, &mut draft).map_err(|problem| vec![problem])?;
-    draft.finish()
-}
-
-/// Why files that were placed do not read as what was meant: a later patch undoes one of ours.
-pub fn undone(after: &Application, environment: &str) -> Diagnostic {
-    undoing(after, environment).next().unwrap_or_else(|| {
-        let message = format!("in {environment} the files would not read as the phase they were written for");
-        Diagnostic::error(Code::Undone, message)
-            .hint("look for a patch or template of yours that changes the routes, the Service or the DestinationRule")
-    })
-}
-
 /// Patches of the user's that come after one of ours and say the same fields otherwise.
-pub fn undoing<'a>(application: &'a Application, environment: &str) -> impl Iterator<Item = Diagnostic> + 'a {
+pub(super) fn undoing<'a>(
+    application: &'a Application,
+    environment: &str,
+) -> impl Iterator<Item = Diagnostic> + 'a {
     let patches = application
         .environments
         .get(environment)

@@ -5,7 +5,7 @@ use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 use tidegate_yaml::{Edit, Place};
 
-use super::draft::Draft;
+use super::super::draft::Draft;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::model::{Application, Image, Release};
 use crate::provider::{CANARY_LABEL, CopyIntent, VERSION_LABEL};

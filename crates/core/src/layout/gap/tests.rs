@@ -18,7 +18,7 @@ deployments:
 
 fn loaded(repo: &MemoryRepo) -> Result<Application, Vec<Diagnostic>> {
     let config = Config::load(repo, &RepoPath::root()).map_err(refused)?;
-    load(repo, &RepoPath::root(), &config).map_err(refused)
+    crate::layout::load(repo, &RepoPath::root(), &config).map_err(refused)
 }
 
 pub(super) fn application(files: &str) -> Application {
@@ -297,7 +297,8 @@ fn an_application_may_stand_below_the_root() {
     );
     let repo = repo(&text);
     let config = Config::load(&repo, &RepoPath::root()).unwrap();
-    let application = load(&repo, &RepoPath::new("services/orders").unwrap(), &config).unwrap();
+    let application =
+        crate::layout::load(&repo, &RepoPath::new("services/orders").unwrap(), &config).unwrap();
     let deployment = application
         .deployed("staging", "web", "apps", "Deployment")
         .unwrap();

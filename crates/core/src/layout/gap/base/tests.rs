@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
-use super::super::load;
 use crate::diagnostic::Diagnostic;
+use crate::layout::load;
 use crate::model::Application;
 use crate::repo::RepoPath;
 use crate::schema::config::Config;

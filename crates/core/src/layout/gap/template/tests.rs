@@ -1,4 +1,4 @@
-use crate::layout::gap::load;
+use crate::layout::load;
 use crate::repo::{MemoryRepo, Repo, RepoPath};
 use crate::schema::config::Config;
 use crate::schema::file::fixture::{refused, repo, told};

@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::super::super::cluster::{Service, namespace_of};
+use super::IstioTraffic;
 use super::virtual_services::{Match, Pattern, VirtualService};
-use super::{
-    IstioTraffic,
-    destinations::{Service, namespace_of},
-};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::prover::{Caller, Entry, Request, Unjudged, World};
 
@@ -58,7 +56,12 @@ struct Door {
 fn doors(traffic: &IstioTraffic) -> Vec<Door> {
     let mut doors = Vec::new();
     // A Service is called by its name, whether or not a VirtualService has the same host.
-    for service in traffic.services.iter().flat_map(|versions| versions.each()) {
+    let services = traffic
+        .cluster
+        .services
+        .iter()
+        .flat_map(|versions| versions.each());
+    for service in services.filter(|service| !service.is_backend) {
         for port in service.ports.iter().filter(|port| port.is_http) {
             doors.push(Door {
                 hosts: vec![service.host.clone()],
@@ -70,6 +73,7 @@ fn doors(traffic: &IstioTraffic) -> Vec<Door> {
     }
     let is_service = |host: &String| {
         traffic
+            .cluster
             .services
             .iter()
             .any(|versions| versions.any(|service: &Service| service.host == *host))
@@ -601,7 +605,11 @@ fn is_concerned(ends: [Option<&Manifest>; 2], traffic: &IstioTraffic) -> bool {
         .iter()
         .flat_map(|versions| versions.each());
     let hosts: Vec<&String> = hosts.flat_map(|routes| &routes.hosts).collect();
-    let names = traffic.services.iter().flat_map(|versions| versions.each());
+    let names = traffic
+        .cluster
+        .services
+        .iter()
+        .flat_map(|versions| versions.each());
     let names: BTreeSet<&str> = names
         .flat_map(|service| [service.host.as_str(), service.object.name.as_str()])
         .chain(hosts.into_iter().map(String::as_str))
@@ -683,12 +691,13 @@ fn selects_served(manifest: &Manifest, traffic: &IstioTraffic) -> bool {
         selector.iter().all(|(key, value)| labels.get(key) == Some(value))
     };
     let pods = traffic
+        .cluster
         .workloads
         .iter()
         .flat_map(|versions| versions.each())
         .flatten();
     pods.into_iter().any(|pods| {
-        let services = traffic.services.iter();
+        let services = traffic.cluster.services.iter();
         let is_served = services.into_iter().any(|versions| {
             // At both ends: what is reached at one only comes or goes with the change.
             versions.each().all(|service| {

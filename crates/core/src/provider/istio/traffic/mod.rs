@@ -8,15 +8,13 @@ mod destinations;
 mod policies;
 mod virtual_services;
 
-use serde_json::Value;
-
-use crate::manifest::ObjectRef;
+use crate::prover::FailureKind;
 use crate::prover::{
     Caller, Entry, Failure, Outcome, PodGroup, Request, State, Traffic, Unjudged, Versions, World,
 };
-use crate::prover::{FailureKind, Pods, WORKLOADS};
 
-use destinations::{DestinationRule, HorizontalPodAutoscaler, Service, Target};
+use super::super::cluster::{Cluster, Known, failure, full_name, namespace_of, ratio};
+use destinations::{DestinationRule, Target};
 use policies::{AuthorizationPolicy, PeerAuthentication};
 use virtual_services::{Action, Rule, VirtualService};
 
@@ -27,9 +25,7 @@ const ROOT_NAMESPACE: &str = "istio-system";
 pub(in crate::provider) struct IstioTraffic {
     virtual_services: Vec<Versions<VirtualService>>,
     destination_rules: Vec<Versions<DestinationRule>>,
-    services: Vec<Versions<Service>>,
-    workloads: Vec<Versions<Option<PodGroup>>>,
-    autoscalers: Vec<Versions<HorizontalPodAutoscaler>>,
+    cluster: Cluster,
     authorization: Vec<Versions<AuthorizationPolicy>>,
     peers: Vec<Versions<PeerAuthentication>>,
     unjudged: Vec<Unjudged>,
@@ -40,16 +36,7 @@ impl IstioTraffic {
         let mut traffic = Self {
             virtual_services: world.read("networking.istio.io", "VirtualService", VirtualService::read),
             destination_rules: world.read("networking.istio.io", "DestinationRule", DestinationRule::read),
-            services: world.read("", "Service", Service::read),
-            workloads: WORKLOADS
-                .iter()
-                .flat_map(|(group, kind)| world.read(group, kind, PodGroup::of))
-                .collect(),
-            autoscalers: world.read(
-                "autoscaling",
-                "HorizontalPodAutoscaler",
-                HorizontalPodAutoscaler::read,
-            ),
+            cluster: Cluster::new(world),
             authorization: world.read(
                 "security.istio.io",
                 "AuthorizationPolicy",
@@ -82,7 +69,7 @@ impl Traffic for IstioTraffic {
     }
 
     fn pods(&self, state: &State<'_>) -> Vec<(PodGroup, u64)> {
-        pods(self, state, |_| true)
+        self.cluster.pods(state, |_| true)
     }
 
     fn unjudged(&self) -> Vec<Unjudged> {
@@ -130,16 +117,7 @@ impl Serving<'_> {
 
     /// The Service of a host in this state.
     fn service(&self, host: &str) -> Known<'_> {
-        let is_host = |service: &Service| service.host == host;
-        match self
-            .traffic
-            .services
-            .iter()
-            .find(|versions| versions.any(is_host))
-        {
-            None => Known::Unknown,
-            Some(versions) => self.state.see(versions).map_or(Known::Gone, Known::There),
-        }
+        self.traffic.cluster.service(self.state, host)
     }
 
     /// The VirtualService that takes the request: the most exact host wins; of several for one host the first.
@@ -192,7 +170,7 @@ impl Serving<'_> {
             Known::There(service) => service.has_port(self.request.port),
             Known::Gone => false,
             // A Service of somebody else's, if it has a Service's name.
-            Known::Unknown => destinations::namespace_of(host).is_some(),
+            Known::Unknown => namespace_of(host).is_some(),
         };
         if !is_there {
             return Outcome::failure(no_route(self.request));
@@ -212,7 +190,7 @@ impl Serving<'_> {
         let Some(subset) = &target.subset else {
             return self.reach(target, &[], namespace);
         };
-        let host = destinations::full_name(&target.host, namespace);
+        let host = full_name(&target.host, namespace);
         match self.subset(&host, subset, namespace) {
             Some(labels) => self.reach(target, &labels, namespace),
             None => {
@@ -225,7 +203,7 @@ impl Serving<'_> {
     /// A subset's labels. Source: Istio, lookup in the client's namespace, then the Service's, then the root
     /// namespace; rules for one host in one namespace are merged, and of one name the first counts.
     fn subset(&self, host: &str, subset: &str, route_namespace: &str) -> Option<Vec<(String, String)>> {
-        let service_namespace = destinations::namespace_of(host).unwrap_or(route_namespace);
+        let service_namespace = namespace_of(host).unwrap_or(route_namespace);
         let client = self.request.caller.namespace().unwrap_or(service_namespace);
         let concerned = self.traffic.destination_rules.iter();
         let concerned = concerned.filter(|versions| versions.any(|rule| rule.is_for(host).is_some()));
@@ -248,7 +226,7 @@ impl Serving<'_> {
 
     /// To the pods behind a Service that carry some labels.
     fn reach(&self, target: &Target, labels: &[(String, String)], namespace: &str) -> Outcome {
-        let host = destinations::full_name(&target.host, namespace);
+        let host = full_name(&target.host, namespace);
         let service = match self.service(&host) {
             Known::There(service) => service,
             Known::Unknown => return outside(&host),
@@ -269,21 +247,10 @@ impl Serving<'_> {
             let text = format!("503 NC: {} has no port {port}", service.object);
             return Outcome::failure(failure(FailureKind::NoDestination, text, Some(&service.object)));
         };
-        let Some(selector) = &service.selector else {
+        if service.selector.is_none() {
             return outside(&host);
-        };
-        let subset = labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        let wanted: Vec<(&str, &str)> = selector
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .chain(subset)
-            .collect();
-        let groups = pods(self.traffic, self.state, |pods| {
-            let label = |key: &str| pods.labels.get(key).and_then(Value::as_str);
-            pods.namespace == service.namespace
-                && wanted.iter().all(|(key, value)| label(key) == Some(*value))
-        });
-        let ready: Vec<&(PodGroup, u64)> = groups.iter().filter(|(pods, _)| port.is_on(pods)).collect();
+        }
+        let ready = self.traffic.cluster.behind(self.state, service, port, labels);
         let total: u64 = ready.iter().map(|(_, count)| count).sum();
         if total == 0 {
             let text = match target.subset.as_deref() {
@@ -316,16 +283,6 @@ impl Serving<'_> {
     }
 }
 
-/// What is known of a host.
-enum Known<'a> {
-    /// It is a Service.
-    There(&'a Service),
-    /// It is one before or after, not in this state.
-    Gone,
-    /// No manifest here describes it.
-    Unknown,
-}
-
 /// A host that no manifest here describes: what it does is the same at both ends.
 fn outside(host: &str) -> Outcome {
     Outcome::served(host, u64::MAX)
@@ -334,58 +291,4 @@ fn outside(host: &str) -> Outcome {
 fn no_route(request: &Request) -> Failure {
     let text = format!("404 NR: no route takes {}{}", request.host, request.path);
     failure(FailureKind::NoRoute, text, None)
-}
-
-fn failure(kind: FailureKind, text: String, object: Option<&ObjectRef>) -> Failure {
-    Failure {
-        kind,
-        text,
-        object: object.cloned(),
-        workload: None,
-    }
-}
-
-fn ratio(part: u64, total: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "weights and numbers of pods are small")]
-    let ratio = part as f64 / total as f64;
-    ratio
-}
-
-/// The ready pods that are wanted, in counts of halves: during a rollout a part of them is old.
-fn pods(
-    traffic: &IstioTraffic,
-    state: &State<'_>,
-    is_wanted: impl Fn(&PodGroup) -> bool,
-) -> Vec<(PodGroup, u64)> {
-    let wanted = |pods: &Option<PodGroup>| pods.as_ref().is_some_and(&is_wanted);
-    let mut groups = Vec::new();
-    for versions in traffic.workloads.iter().filter(|versions| versions.any(wanted)) {
-        let (before, after, pods) = state.rollout(versions);
-        let (old, new) = match pods {
-            Pods::Old => (2, 0),
-            Pods::Both => (1, 1),
-            Pods::New => (0, 2),
-            Pods::None => (0, 0),
-        };
-        for (group, halves) in [(before, old), (after, new)] {
-            let Some(group) = group.filter(|group| wanted(group)).and_then(Option::as_ref) else {
-                continue;
-            };
-            let count = floor(traffic, state, group) * halves;
-            if count > 0 {
-                groups.push((group.clone(), count));
-            }
-        }
-    }
-    groups
-}
-
-/// The fewest pods: an autoscaler's minimum, else the replicas asked for.
-fn floor(traffic: &IstioTraffic, state: &State<'_>, group: &PodGroup) -> u64 {
-    let is_for = |scaler: &HorizontalPodAutoscaler| scaler.is_for(group);
-    let scalers = traffic.autoscalers.iter().filter(|versions| versions.any(is_for));
-    let mut seen = scalers.filter_map(|versions| state.see(versions));
-    // Source: Kubernetes, an autoscaler leaves alone what is scaled to nothing.
-    seen.find(|scaler| is_for(scaler) && group.replicas > 0)
-        .map_or(group.replicas, |scaler| scaler.least)
 }

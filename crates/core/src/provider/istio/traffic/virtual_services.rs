@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::destinations::{ExportTo, Target, full_name};
+use super::super::super::cluster::full_name;
+use super::destinations::{ExportTo, Target};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::prover::{Caller, Entry, Request};
 

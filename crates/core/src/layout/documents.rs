@@ -1,4 +1,4 @@
-//! Documents of `gap_*` files as objects and patches.
+//! Documents of files as objects and patches.
 
 use tidegate_yaml::{Document, Stream};
 
@@ -27,6 +27,40 @@ pub(super) fn resources(file: &RepoPath, stream: &Stream) -> Read<Manifest> {
             None,
         )
     })
+}
+
+/// The objects of a file, those of a `kind: List` each by itself.
+pub(super) fn objects(file: &RepoPath, stream: &Stream) -> Read<Manifest> {
+    let mut read = Read {
+        items: Vec::new(),
+        problems: Vec::new(),
+    };
+    let documents = stream.documents().iter().enumerate();
+    for (index, document) in documents.filter(|(_, document)| !document.value().is_null()) {
+        let value = document.value();
+        let list = value.get("items").and_then(serde_json::Value::as_array);
+        let list = list.filter(|_| value.get("kind").is_some_and(|kind| kind == "List"));
+        let origin = Location::value(file, index, &[]);
+        let objects: Vec<(Location, &serde_json::Value)> = match list {
+            None => vec![(origin, value)],
+            Some(items) => items
+                .iter()
+                .enumerate()
+                .map(|(item, value)| (origin.below(&["items", &item.to_string()]), value))
+                .collect(),
+        };
+        for (origin, value) in objects {
+            match identity(&origin, value) {
+                Ok(object) => read.items.push(Manifest {
+                    object,
+                    value: value.clone(),
+                    origin,
+                }),
+                Err(problem) => read.problems.push(problem),
+            }
+        }
+    }
+    read
 }
 
 /// The patches of a file.
@@ -73,7 +107,7 @@ fn read<T>(
         .filter(|(_, document)| !document.value().is_null());
     for (index, document) in documents {
         let origin = Location::value(file, index, &[]);
-        match identity(&origin, document) {
+        match identity(&origin, document.value()) {
             Ok(object) => {
                 let (item, notice) = item(&origin, document, object);
                 read.items.push(item);
@@ -88,8 +122,7 @@ fn read<T>(
 /// Which object a document is, or is for.
 ///
 /// Errors: a document without apiVersion, kind or name, or with something else than text there.
-fn identity(origin: &Location, document: &Document) -> Result<ObjectRef, Diagnostic> {
-    let value = document.value();
+fn identity(origin: &Location, value: &serde_json::Value) -> Result<ObjectRef, Diagnostic> {
     if !value.is_object() {
         let message = format!("the document is {}, not a Kubernetes object", shape(value));
         return Err(Diagnostic::error(Code::WrongType, message).at(origin.clone()));

@@ -1,4 +1,4 @@
-//! Edits of `gap/tidegate.yaml`: a release added, its pin moved, and taken out again at the end.
+//! Edits of a release file: a release added, its pin moved, and taken out again at the end.
 
 use jsonptr::PointerBuf;
 use serde_json::{Value, json};
@@ -8,16 +8,10 @@ use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::model::{Application, Release};
 use crate::repo::RepoPath;
-use crate::schema::release::FILE_NAME;
-
-/// Where the release file of an application is.
-pub fn path(application: &Application) -> RepoPath {
-    application.at.join("gap").join(FILE_NAME)
-}
 
 /// Adds a release to the releases that are there; `text` is the whole file for the first one.
-pub fn add(application: &Application, text: String) -> Result<FileChange, Diagnostic> {
-    let path = path(application);
+pub(crate) fn add(application: &Application, text: String) -> Result<FileChange, Diagnostic> {
+    let path = application.release_file.clone();
     let Some(stream) = application.files.get(&path) else {
         return Ok(FileChange {
             path,
@@ -49,7 +43,7 @@ pub fn add(application: &Application, text: String) -> Result<FileChange, Diagno
 }
 
 /// Takes a release out, and the file with the last one; `None` where the release is written nowhere.
-pub fn remove(application: &Application, release: &Release) -> Result<Option<FileChange>, Diagnostic> {
+pub(crate) fn remove(application: &Application, release: &Release) -> Result<Option<FileChange>, Diagnostic> {
     let Some((path, before)) = written(application, release) else {
         return Ok(None);
     };
@@ -69,7 +63,7 @@ pub fn remove(application: &Application, release: &Release) -> Result<Option<Fil
 }
 
 /// Moves the pin of the stable version.
-pub fn set_pin(
+pub(crate) fn set_pin(
     application: &Application,
     release: &Release,
     tag: &str,

@@ -8,18 +8,22 @@ use jsonptr::PointerBuf;
 use serde_json::{Map, Value, json};
 use tidegate_yaml::{Edit, Stream};
 
-use super::place::own_file_name;
+use super::LayoutId;
+use super::manifests::with_tag;
 use crate::diagnostic::{Code, Diagnostic, Location};
-use crate::manifest::ObjectRef;
-use crate::model::{Application, Release};
+use crate::manifest::{Manifest, ObjectRef};
+use crate::model::{Application, Form, Release};
+use crate::provider::{BACKEND_LABEL, CopyIntent};
 use crate::repo::RepoPath;
 
-/// The documents to write for the copy, by file of ours, in the order of their originals.
+/// The documents to write for the copy, by file of ours, in the order of their originals; `file` names it for an
+/// original.
 ///
 /// Errors: what is aimed at the workload and cannot be carried over.
 pub(super) fn companions(
     application: &Application,
     release: &Release,
+    file: impl Fn(&Location, Source) -> RepoPath,
 ) -> Result<BTreeMap<RepoPath, Vec<String>>, Vec<Diagnostic>> {
     let twin = Twin::new(application, release);
     let mut files: BTreeMap<RepoPath, Vec<String>> = BTreeMap::new();
@@ -50,23 +54,117 @@ pub(super) fn companions(
             };
             let Some(new_name) = new_name else { continue };
             renamed.push((object, new_name.clone()));
-            match twin.document(application, location, value, &new_name) {
-                Ok(text) => files
-                    .entry(twin.file(application, location, *source))
-                    .or_default()
-                    .push(text),
+            match twin.document(application, location, value, &new_name, Vec::new()) {
+                Ok(text) => files.entry(file(location, *source)).or_default().push(text),
                 Err(problem) => problems.push(problem),
             }
         }
-    }
-    if let Some((file, text)) = twin.unprotect(application) {
-        files.entry(file).or_default().push(text);
     }
     if problems.is_empty() {
         Ok(files)
     } else {
         Err(problems)
     }
+}
+
+/// The Deployment of a workload once more, as its copy: another name, labels of its own, another image.
+pub(super) fn workload(
+    application: &Application,
+    release: &Release,
+    original: &Manifest,
+    copy: &CopyIntent,
+) -> Result<String, Diagnostic> {
+    let twin = Twin::new(application, release);
+    let mut edits = twin.label_edits(original);
+    let image = original.text("/spec/template/spec/containers/0/image");
+    if let (Some(image), Some(tag)) = (image, &copy.image.tag) {
+        edits.push(Edit::Set {
+            at: PointerBuf::from_tokens(["spec", "template", "spec", "containers", "0", "image"]),
+            value: json!(with_tag(image, tag)),
+        });
+    }
+    let labels = copy.labels.iter().map(|(key, value)| Edit::Set {
+        at: PointerBuf::from_tokens(["spec", "template", "metadata", "labels", key]),
+        value: json!(value),
+    });
+    edits.extend(labels);
+    twin.document(application, &original.origin, &original.value, &copy.key, edits)
+}
+
+/// What routes reach a workload by once more, for its copy: a Service for callers inside the cluster, or what a traffic
+/// system has beside it.
+pub(super) fn backend(
+    application: &Application,
+    release: &Release,
+    original: &Manifest,
+    name: &str,
+) -> Result<String, Diagnostic> {
+    // What only one Service can have, and notes to controllers that would claim it twice.
+    const OF_ONE: [&str; 11] = [
+        "type",
+        "clusterIP",
+        "clusterIPs",
+        "externalIPs",
+        "externalTrafficPolicy",
+        "healthCheckNodePort",
+        "loadBalancerClass",
+        "loadBalancerIP",
+        "loadBalancerSourceRanges",
+        "allocateLoadBalancerNodePorts",
+        "externalName",
+    ];
+    let twin = Twin::new(application, release);
+    let has = |pointer: &PointerBuf| pointer.resolve(&original.value).is_ok();
+    let mut removed = vec![PointerBuf::from_tokens(["metadata", "annotations"])];
+    removed.extend(
+        OF_ONE
+            .iter()
+            .map(|field| PointerBuf::from_tokens(["spec", field])),
+    );
+    let ports = original.value.pointer("/spec/ports").and_then(Value::as_array);
+    for port in 0..ports.map_or(0, Vec::len) {
+        removed.push(PointerBuf::from_tokens([
+            "spec",
+            "ports",
+            &port.to_string(),
+            "nodePort",
+        ]));
+    }
+    let removed = removed.into_iter().filter(has);
+    let mut edits: Vec<Edit> = match original.object.is("", "Service") {
+        true => removed.map(|at| Edit::Remove { at }).collect(),
+        false => host_edits(release, original),
+    };
+    edits.extend(twin.label_edits(original));
+    let labels = PointerBuf::from_tokens(["metadata", "labels"]);
+    edits.push(match has(&labels) {
+        true => Edit::Set {
+            at: PointerBuf::from_tokens(["metadata", "labels", BACKEND_LABEL]),
+            value: json!(release.workload),
+        },
+        false => Edit::Set {
+            at: labels,
+            value: json!({BACKEND_LABEL: release.workload}),
+        },
+    });
+    twin.document(application, &original.origin, &original.value, name, edits)
+}
+
+/// Places where an object says which host it stands for, as its copy says it.
+fn host_edits(release: &Release, original: &Manifest) -> Vec<Edit> {
+    const HOSTS: [&[&str]; 3] = [
+        &["spec", "host"],
+        &["spec", "serviceDiscovery", "dns", "hostName"],
+        &["spec", "serviceDiscovery", "dns", "hostname"],
+    ];
+    let edit = |path: &&[&str]| {
+        let at = PointerBuf::from_tokens(path.iter().copied());
+        let host = at.resolve(&original.value).ok()?.as_str()?;
+        let (name, rest) = host.split_at(host.find('.').unwrap_or(host.len()));
+        let value = json!(format!("{}{rest}", release.name_for_copy(name)));
+        Some(Edit::Set { at, value })
+    };
+    HOSTS.iter().filter_map(edit).collect()
 }
 
 /// The documents aimed at the copy, in any file: they go with it.
@@ -123,10 +221,11 @@ pub fn accidental_services(application: &Application, release: &Release) -> Vec<
             let selector = service.value.pointer("/spec/selector").and_then(Value::as_object);
             let selects =
                 |pods: &Map<String, Value>| selector.is_some_and(|selector| matches(selector, pods));
-            let is_own = application
-                .workloads
+            let is_own = environment
+                .parts
                 .values()
-                .any(|workload| workload.origin.pointer() == service.origin.pointer());
+                .flatten()
+                .any(|index| environment.base[*index].origin == service.origin);
             let is_known = found.iter().any(|known| {
                 known
                     .location
@@ -163,9 +262,12 @@ pub fn accidental_services(application: &Application, release: &Release) -> Vec<
     found
 }
 
+/// What a document of the user's is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub(super) enum Source {
+    /// An object.
     Resource,
+    /// A patch of one.
     Patch,
 }
 
@@ -210,6 +312,8 @@ struct Twin<'a> {
     objects: Vec<ObjectRef>,
     pods: Map<String, Value>,
     copy_pods: Map<String, Value>,
+    /// Whether containers are called after their workload.
+    names_containers: bool,
 }
 
 /// Generated objects that are about a workload's pods; Service, Ingress and routes are about reaching them.
@@ -220,7 +324,7 @@ const POD_KINDS: [(&str, &str); 3] = [
 ];
 
 /// Kinds that never act on the pods of a workload by name or label, or that are about reaching them.
-const OTHER_KINDS: [&str; 26] = [
+const OTHER_KINDS: [&str; 29] = [
     "Certificate",
     "ClusterRole",
     "ClusterRoleBinding",
@@ -246,6 +350,9 @@ const OTHER_KINDS: [&str; 26] = [
     "Service",
     "ServiceAccount",
     "ServiceEntry",
+    "TrafficSplit",
+    "VirtualNode",
+    "VirtualRouter",
     "VirtualService",
 ];
 
@@ -269,7 +376,7 @@ impl<'a> Twin<'a> {
                     continue;
                 };
                 let name = &manifest.object.name;
-                names.insert(name.clone(), replace_suffix(name, workload, other));
+                names.insert(name.clone(), name_of_copy(name, workload, other));
                 objects.push(manifest.object.clone());
                 if let Some(labels) = manifest.pod_labels() {
                     pods.clone_from(labels);
@@ -282,10 +389,15 @@ impl<'a> Twin<'a> {
                 *value = json!(twin);
             }
         }
+        if copy_pods == pods {
+            own_label(application, workload, other, &mut copy_pods);
+        }
         // Labels of the release itself tell nothing about what was aimed at the pods before.
-        for labels in [&mut pods, &mut copy_pods] {
-            labels.shift_remove(crate::provider::VERSION_LABEL);
-            labels.shift_remove(crate::provider::CANARY_LABEL);
+        if release.provider.form() == Form::Subsets {
+            for labels in [&mut pods, &mut copy_pods] {
+                labels.shift_remove(crate::provider::VERSION_LABEL);
+                labels.shift_remove(crate::provider::CANARY_LABEL);
+            }
         }
         Self {
             release,
@@ -293,7 +405,26 @@ impl<'a> Twin<'a> {
             objects,
             pods,
             copy_pods,
+            names_containers: application.layout == LayoutId::Gap,
         }
+    }
+
+    /// The labels of a workload's own metadata, as its copy has them.
+    fn label_edits(&self, original: &Manifest) -> Vec<Edit> {
+        let labels = original
+            .value
+            .pointer("/metadata/labels")
+            .and_then(Value::as_object);
+        let differing = labels.into_iter().flatten().filter_map(|(key, value)| {
+            let twin = self.copy_pods.get(key)?;
+            (self.pods.get(key) == Some(value) && twin != value).then_some((key, twin))
+        });
+        differing
+            .map(|(key, twin)| Edit::Set {
+                at: PointerBuf::from_tokens(["metadata", "labels", key]),
+                value: twin.clone(),
+            })
+            .collect()
     }
 
     /// Whether what an object is about, not a peer it mentions, is the workload.
@@ -415,7 +546,9 @@ impl<'a> Twin<'a> {
                 rewritten.insert("name".to_owned(), json!(self.names.get(name)?));
                 is_own.then_some(Value::Object(rewritten))
             }
-            Value::Object(container) if above == "containers" || above == "initContainers" => {
+            Value::Object(container)
+                if self.names_containers && (above == "containers" || above == "initContainers") =>
+            {
                 let mut rewritten = container.clone();
                 rewritten.insert(
                     "name".to_owned(),
@@ -442,6 +575,7 @@ impl<'a> Twin<'a> {
         location: &Location,
         value: &Value,
         name: &str,
+        more: Vec<Edit>,
     ) -> Result<String, Diagnostic> {
         let refused = |reason: String| {
             let message = format!("this cannot be copied for `{}`: {reason}", self.release.copy);
@@ -451,9 +585,14 @@ impl<'a> Twin<'a> {
             .files
             .get(&location.file)
             .ok_or_else(|| refused("the file is gone".to_owned()))?;
-        let text = stream
-            .document_text(location.document().unwrap_or(0))
-            .replace("\r\n", "\n");
+        let is_item = location.pointer().is_some_and(|pointer| !pointer.is_root());
+        let text = match is_item {
+            // An item of a list has no text that could stand by itself.
+            true => tidegate_yaml::print(value),
+            false => stream
+                .document_text(location.document().unwrap_or(0))
+                .replace("\r\n", "\n"),
+        };
         let text = if text.ends_with('\n') {
             text
         } else {
@@ -469,6 +608,7 @@ impl<'a> Twin<'a> {
             };
             edits.extend(leaf_edits(pointer, inner, &rewritten));
         });
+        edits.extend(more);
         let copy = Stream::parse(text).map_err(|error| refused(error.to_string()))?;
         let index = copy
             .documents()
@@ -479,44 +619,49 @@ impl<'a> Twin<'a> {
             .map(Stream::into_text)
             .map_err(|error| refused(error.to_string()))
     }
+}
 
-    /// The file of ours beside the original.
-    fn file(&self, application: &Application, location: &Location, source: Source) -> RepoPath {
-        let prefix = match source {
-            Source::Resource => "gap_canary",
-            Source::Patch => "gap_patch_canary",
+/// Pods whose labels do not say what they are called get one that tells those of a copy from those of its workload:
+/// what they really carry, where both are there; else another value of a label that both the workload and its Service
+/// select by, its version if there is one.
+fn own_label(application: &Application, workload: &str, other: &str, labels: &mut Map<String, Value>) {
+    for environment in application.environments.keys() {
+        if let Some(found) = application
+            .deployed(environment, other, "apps", "Deployment")
+            .and_then(Manifest::pod_labels)
+        {
+            labels.clone_from(found);
+            return;
+        }
+        let selector = |group, kind, pointer| {
+            application
+                .generated(environment, workload, group, kind)?
+                .value
+                .pointer(pointer)?
+                .as_object()
         };
-        location
-            .file
-            .parent()
-            .join(&own_file_name(application, self.release, prefix, "copy"))
-    }
-
-    /// A protected copy could not be deleted at the end: the patch takes the label off it.
-    fn unprotect(&self, application: &Application) -> Option<(RepoPath, String)> {
-        const LABEL: &str = "deletionProtection";
-        let environment = application.environments.keys().next()?;
-        let deployment = application.generated(environment, &self.release.workload, "apps", "Deployment")?;
-        deployment.value.pointer("/metadata/labels")?.get(LABEL)?;
-        let patch = json!({
-            "apiVersion": deployment.object.api_version,
-            "kind": deployment.object.kind,
-            "metadata": {"name": self.names.get(&deployment.object.name)?, "labels": {LABEL: null}},
-        });
-        let folder = application.at.join("gap");
-        let file = folder.join(&own_file_name(
-            application,
-            self.release,
-            "gap_patch_canary",
-            "copy",
-        ));
-        Some((
-            file,
-            format!(
-                "# the copy has to go again at the end\n{}",
-                tidegate_yaml::print(&patch)
-            ),
-        ))
+        let own = selector("apps", "Deployment", "/spec/selector/matchLabels");
+        let service = selector("", "Service", "/spec/selector");
+        let (Some(own), Some(service)) = (own, service) else {
+            continue;
+        };
+        let shared = || own.keys().filter(|key| service.contains_key(*key));
+        // `jazz-v1` with `version: v1` becomes `jazz-v2` with `version: v2`.
+        let versions = workload.rsplit_once('-').zip(other.rsplit_once('-'));
+        if let Some(((stem, version), (twin_stem, twin_version))) = versions
+            && stem == twin_stem
+            && let Some(key) = shared().find(|key| own[*key] == version)
+        {
+            labels.insert(key.clone(), json!(twin_version));
+            return;
+        }
+        if let Some(key) = shared().next()
+            && let Some(text) = own[key].as_str()
+        {
+            let suffix = other.strip_prefix(workload).unwrap_or("-canary");
+            labels.insert(key.clone(), json!(format!("{text}{suffix}")));
+            return;
+        }
     }
 }
 
@@ -580,8 +725,8 @@ fn leaf_edits(pointer: &PointerBuf, before: &Value, after: &Value) -> Vec<Edit> 
     }
 }
 
-/// `orders--web` → `orders--web-v1`.
-fn replace_suffix(name: &str, workload: &str, other: &str) -> String {
+/// What an object that is called after a workload is called for another one: `orders--web` → `orders--web-v1`.
+pub(super) fn name_of_copy(name: &str, workload: &str, other: &str) -> String {
     match name.strip_suffix(workload) {
         Some(prefix) => format!("{prefix}{other}"),
         None => format!("{name}-{other}"),

@@ -1,0 +1,323 @@
+//! Where intents are written among plain manifests: the user's documents in place, and one file of ours for each
+//! folder with what exists for the release alone.
+
+use serde_json::{Value, json};
+
+use super::super::companions::{self, Source};
+use super::super::draft::Draft;
+use super::{IMAGE, OWNED_PREFIX};
+use crate::change::FileChange;
+use crate::diagnostic::{Code, Diagnostic, Location};
+use crate::manifest::{Manifest, ObjectRef};
+use crate::model::{Application, Environment, Release};
+use crate::provider::{BACKEND_LABEL, CopyIntent, Intent};
+use crate::repo::RepoPath;
+
+/// First line of a file of ours.
+const HEADER: &str = "# Written by tidegate for the canary of this workload; `tidegate status` says where it stands.\n# The last transition removes it.\n";
+
+/// The wanted contents of all files that carry a release.
+///
+/// Errors: everything that cannot be written without changing something else, naming it.
+pub(super) fn place(
+    application: &Application,
+    release: &Release,
+    intents: &[Intent],
+) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+    let mut place = Place {
+        application,
+        release,
+        draft: Draft::new(application),
+        problems: Vec::new(),
+    };
+    for intent in intents {
+        place.intent(intent);
+    }
+    place.remove(intents);
+    if place.problems.is_empty() {
+        place.draft.finish()
+    } else {
+        Err(place.problems)
+    }
+}
+
+struct Place<'a> {
+    application: &'a Application,
+    release: &'a Release,
+    draft: Draft<'a>,
+    problems: Vec<Diagnostic>,
+}
+
+impl<'a> Place<'a> {
+    fn keep(&mut self, result: Result<(), Diagnostic>) {
+        self.problems.extend(result.err());
+    }
+
+    fn intent(&mut self, intent: &Intent) {
+        match intent {
+            Intent::Copy(copy) => self.copy(copy),
+            Intent::Backend {
+                environments,
+                of,
+                name,
+            } => self.backend(environments, of, name),
+            Intent::Tag { workload, tag } => {
+                let edited = set_tag(self.application, workload, tag, &mut self.draft);
+                self.keep(edited);
+            }
+            Intent::Object { environments, value } => self.object(environments, value),
+            Intent::NoObject { environments, object } => self.no_object(environments, object),
+            Intent::Patch {
+                environments,
+                target,
+                fields,
+            } => self.patch(environments, target, fields),
+            // Labels and what is rendered without a release belong to layouts whose objects are made from a spec: see
+            // `Manifests::form`.
+            Intent::Label { .. } | Intent::NoPatch { .. } => {}
+        }
+    }
+
+    fn environments(&self, names: &[String]) -> Vec<&'a Environment> {
+        let environments = names.iter();
+        environments
+            .filter_map(|name| self.application.environments.get(name))
+            .collect()
+    }
+
+    /// The file of ours beside an original.
+    fn file(&self, original: &Location) -> RepoPath {
+        let name = format!("{OWNED_PREFIX}{}.yaml", self.release.workload);
+        original.file.parent().join(&name)
+    }
+
+    fn copy(&mut self, copy: &CopyIntent) {
+        let mut originals: Vec<&Manifest> = Vec::new();
+        for name in self.application.environments.keys() {
+            let of = |workload: &str| self.application.generated(name, workload, "apps", "Deployment");
+            // What lies in a shared folder is the same document for several environments.
+            let (Some(original), None) = (of(&copy.of), of(&copy.key)) else {
+                continue;
+            };
+            if !originals.iter().any(|known| known.origin == original.origin) {
+                originals.push(original);
+            }
+        }
+        if originals.is_empty() {
+            return;
+        }
+        for original in originals {
+            let text = companions::workload(self.application, self.release, original, copy);
+            match text {
+                Ok(text) => {
+                    let file = self.file(&original.origin);
+                    let added = self.draft.add_documents(&file, HEADER, &[text]);
+                    self.keep(added);
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        let file = |location: &Location, _: Source| self.file(location);
+        match companions::companions(self.application, self.release, file) {
+            Ok(files) => files.into_iter().for_each(|(file, documents)| {
+                let added = self.draft.add_documents(&file, HEADER, &documents);
+                self.keep(added);
+            }),
+            Err(problems) => self.problems.extend(problems),
+        }
+    }
+
+    fn backend(&mut self, environments: &[String], of: &ObjectRef, name: &str) {
+        let mut done: Vec<&Location> = Vec::new();
+        for environment in self.environments(environments) {
+            let (Some(original), None) = (find(environment, of), find(environment, &of.renamed(name))) else {
+                continue;
+            };
+            if done.contains(&&original.origin) {
+                continue;
+            }
+            done.push(&original.origin);
+            match companions::backend(self.application, self.release, original, name) {
+                Ok(text) => {
+                    let file = self.file(&original.origin);
+                    let added = self.draft.add_documents(&file, HEADER, &[text]);
+                    self.keep(added);
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+    }
+
+    fn object(&mut self, environments: &[String], value: &Value) {
+        let Some(object) = ObjectRef::of(value) else {
+            return;
+        };
+        for environment in self.environments(environments) {
+            match find(environment, &object) {
+                Some(found) => self.write(&found.origin, value),
+                None => {
+                    let original = self.application.generated(
+                        &environment.name,
+                        &self.release.workload,
+                        "apps",
+                        "Deployment",
+                    );
+                    let Some(original) = original else { continue };
+                    let file = self.file(&original.origin);
+                    let added = self.draft.add_document(&file, HEADER, value);
+                    self.keep(added);
+                }
+            }
+        }
+    }
+
+    fn no_object(&mut self, environments: &[String], object: &ObjectRef) {
+        for environment in self.environments(environments) {
+            let found = find(environment, object).filter(|found| self.application.owns(&found.origin));
+            if let Some(found) = found {
+                self.draft.remove_document(&found.origin);
+            }
+        }
+    }
+
+    fn patch(&mut self, environments: &[String], target: &ObjectRef, fields: &Value) {
+        for environment in self.environments(environments) {
+            let Some(found) = find(environment, target) else {
+                continue;
+            };
+            let mut wanted = found.value.clone();
+            overlay(&mut wanted, fields);
+            if wanted != found.value {
+                self.write(&found.origin, &wanted);
+            }
+        }
+    }
+
+    /// Makes an object say something, in its document or in its item of a list.
+    fn write(&mut self, origin: &Location, wanted: &Value) {
+        let (document, pointer) = (origin.document().unwrap_or(0), origin.pointer());
+        let stream = self.draft.stream(&origin.file);
+        let mut whole = match stream.and_then(|stream| stream.documents().get(document)) {
+            Some(document) => document.value().clone(),
+            None => Value::Null,
+        };
+        match pointer.filter(|pointer| !pointer.is_root()) {
+            None => whole = wanted.clone(),
+            Some(pointer) => match pointer.resolve_mut(&mut whole) {
+                Ok(place) => *place = wanted.clone(),
+                Err(_) => return,
+            },
+        }
+        let written = self.draft.reconcile(origin, &whole);
+        self.keep(written);
+    }
+
+    /// What exists for the release alone and is not wanted any more.
+    fn remove(&mut self, intents: &[Intent]) {
+        let has_copy = intents.iter().any(|intent| matches!(intent, Intent::Copy(_)));
+        let wanted: Vec<ObjectRef> = intents
+            .iter()
+            .filter_map(|intent| match intent {
+                Intent::Object { value, .. } => ObjectRef::of(value),
+                Intent::Backend { of, name, .. } => Some(of.renamed(name)),
+                _ => None,
+            })
+            .collect();
+        // What reaches the copy may outlive it, and goes by its own intent.
+        let is_backend = |manifest: &Manifest| {
+            let labels = manifest.value.pointer("/metadata/labels");
+            labels.is_some_and(|labels| labels.get(BACKEND_LABEL).is_some())
+        };
+        let ours = self.application.environments.values().flat_map(|environment| {
+            environment
+                .base
+                .iter()
+                .filter(|manifest| self.application.owns(&manifest.origin))
+        });
+        let file = format!("{OWNED_PREFIX}{}.yaml", self.release.workload);
+        let unwanted: Vec<Location> = ours
+            .filter(|manifest| manifest.origin.file.file_name() == file)
+            .filter(|manifest| !wanted.contains(&manifest.object) && (is_backend(manifest) || !has_copy))
+            .map(|manifest| manifest.origin.clone())
+            .collect();
+        unwanted
+            .iter()
+            .for_each(|origin| self.draft.remove_document(origin));
+    }
+}
+
+fn find<'e>(environment: &'e Environment, object: &ObjectRef) -> Option<&'e Manifest> {
+    environment.base.iter().find(|manifest| {
+        manifest.object.is(object.group(), &object.kind)
+            && manifest.object.name == object.name
+            && (object.namespace.is_none() || object.namespace == manifest.object.namespace)
+    })
+}
+
+/// Lays fields over an object: maps are merged, everything else is taken as it is.
+fn overlay(value: &mut Value, fields: &Value) {
+    match (value, fields) {
+        (Value::Object(value), Value::Object(fields)) => {
+            for (key, field) in fields {
+                match value.get_mut(key) {
+                    Some(inner) if inner.is_object() && field.is_object() => overlay(inner, field),
+                    _ => drop(value.insert(key.clone(), field.clone())),
+                }
+            }
+        }
+        (value, fields) => *value = fields.clone(),
+    }
+}
+
+/// Writes a tag into the image of a workload, in every environment.
+pub(super) fn set_tag(
+    application: &Application,
+    workload: &str,
+    tag: &str,
+    draft: &mut Draft<'_>,
+) -> Result<(), Diagnostic> {
+    for environment in application.environments.keys() {
+        let deployment = application.generated(environment, workload, "apps", "Deployment");
+        let image = deployment.and_then(|deployment| {
+            Some((
+                deployment,
+                deployment.text("/spec/template/spec/containers/0/image")?,
+            ))
+        });
+        let Some((deployment, text)) = image else {
+            continue;
+        };
+        let wanted = with_tag(text, tag);
+        if wanted == text {
+            continue;
+        }
+        let at = deployment.origin.below(&IMAGE);
+        let Some(pointer) = at.pointer().cloned() else {
+            return Err(Diagnostic::error(Code::CannotEdit, "the image has no place").at(at));
+        };
+        let edit = tidegate_yaml::Edit::Set {
+            at: pointer,
+            value: json!(wanted),
+        };
+        draft.edit(&at, &[edit])?;
+    }
+    Ok(())
+}
+
+/// An image with another tag, or digest.
+pub(in crate::layout) fn with_tag(image: &str, tag: &str) -> String {
+    let (repository, _) = split_image(image);
+    let separator = if tag.starts_with("sha256:") { '@' } else { ':' };
+    format!("{repository}{separator}{tag}")
+}
+
+/// Repository, and tag or digest. Source: Kubernetes, "Images"; a `:` before a `/` is a port.
+pub(super) fn split_image(image: &str) -> (&str, Option<&str>) {
+    if let Some((repository, digest)) = image.rsplit_once('@') {
+        return (repository, Some(digest));
+    }
+    match image.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
+        _ => (image, None),
+    }
+}
