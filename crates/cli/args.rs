@@ -119,6 +119,38 @@ pub(crate) struct ReleaseArgs {
     pub(crate) workload: Option<String>,
 }
 
+/// What environments run.
+#[derive(Debug, Args)]
+pub(crate) struct DeployedArgs {
+    /// What an environment runs, where it lags behind: one sync from there must be safe too; can be given several times
+    #[arg(long = "deployed", value_name = "ENVIRONMENT=REV")]
+    pub(crate) deployed: Vec<DeployedAt>,
+}
+
+/// An environment and the revision it runs.
+#[derive(Debug, Clone)]
+pub(crate) struct DeployedAt {
+    /// The environment.
+    pub(crate) environment: String,
+    /// The revision, as git takes it.
+    pub(crate) revision: String,
+}
+
+impl FromStr for DeployedAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (environment, revision) = text
+            .split_once('=')
+            .filter(|(environment, revision)| !environment.is_empty() && !revision.is_empty())
+            .ok_or("write an environment, `=` and a revision, such as `production=HEAD~3`")?;
+        Ok(Self {
+            environment: environment.to_owned(),
+            revision: revision.to_owned(),
+        })
+    }
+}
+
 /// What to do with the change.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Writing")]
@@ -270,6 +302,8 @@ pub(crate) struct NextArgs {
     #[arg(long, value_name = "PHASE")]
     pub(crate) to: Option<String>,
     #[command(flatten)]
+    pub(crate) deployed: DeployedArgs,
+    #[command(flatten)]
     pub(crate) write: WriteArgs,
 }
 
@@ -284,6 +318,8 @@ pub(crate) struct ShiftArgs {
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(0..=100))]
     pub(crate) to: u64,
     #[command(flatten)]
+    pub(crate) deployed: DeployedArgs,
+    #[command(flatten)]
     pub(crate) write: WriteArgs,
 }
 
@@ -295,6 +331,8 @@ pub(crate) struct RollbackArgs {
     #[arg(long, value_name = "ENVIRONMENT")]
     pub(crate) env: Option<String>,
     #[command(flatten)]
+    pub(crate) deployed: DeployedArgs,
+    #[command(flatten)]
     pub(crate) write: WriteArgs,
 }
 
@@ -302,6 +340,8 @@ pub(crate) struct RollbackArgs {
 pub(crate) struct AbortArgs {
     #[command(flatten)]
     pub(crate) release: ReleaseArgs,
+    #[command(flatten)]
+    pub(crate) deployed: DeployedArgs,
     #[command(flatten)]
     pub(crate) write: WriteArgs,
 }
@@ -313,6 +353,8 @@ pub(crate) struct HotfixArgs {
     /// The image tag or digest to pin the stable version to
     #[arg(long, value_name = "TAG")]
     pub(crate) stable_tag: String,
+    #[command(flatten)]
+    pub(crate) deployed: DeployedArgs,
     #[command(flatten)]
     pub(crate) write: WriteArgs,
 }

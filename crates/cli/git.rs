@@ -70,6 +70,9 @@ pub(crate) enum GitError {
         /// What it said, in one line.
         message: String,
     },
+    /// A revision means no commit.
+    #[error("there is no commit `{0}` here; a shallow clone may lack it: git fetch --unshallow")]
+    NoCommit(String),
     /// It named a path that is not text.
     #[error("git names a path that is not UTF-8: {0}")]
     Path(String),

@@ -4,6 +4,7 @@ mod by_hand;
 mod cases;
 mod check;
 mod commands;
+mod deployed;
 mod disks;
 mod edits;
 mod formats;

@@ -3,7 +3,7 @@
 use tidegate_core::transition;
 
 use super::write::Guard;
-use super::{Outcome, Stop, choose, no_release};
+use super::{Outcome, Stop, choose, deployed, no_release};
 use crate::args::AbortArgs;
 use crate::report;
 use crate::workspace::Workspace;
@@ -16,5 +16,6 @@ pub(crate) fn run(workspace: &Workspace, args: &AbortArgs) -> Result<Outcome, St
         report::message("nothing of the release is left: nothing to do\n");
         return Ok(Outcome::Fine);
     };
+    deployed::check(workspace, &chosen, &args.deployed, &transition)?;
     chosen.finish(workspace, &transition, &args.write, Guard::LastTransition)
 }

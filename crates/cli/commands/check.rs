@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::anyhow;
 use tidegate_core::check::{Verdict, judge, lint};
 use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
@@ -13,6 +12,7 @@ use tidegate_core::repo::{Repo, RepoPath};
 use tidegate_core::schema::config::Config;
 use tidegate_core::transition;
 
+use super::revision::{folders_of, no_git};
 use super::write::{Guard, finish};
 use super::{Outcome, Stop};
 use crate::args::{CheckArgs, CheckFormat, WriteArgs};
@@ -151,9 +151,7 @@ impl<'a> Change<'a> {
         let is_staged = args.staged;
         let Some(git) = git else {
             if args.base.is_some() || is_staged {
-                return Err(
-                    anyhow!("this is no git repository, so there is no revision to compare with").into(),
-                );
+                return Err(no_git().into());
             }
             let described = "the files as they are (no git repository: no change to judge)".to_owned();
             return Ok(Self {
@@ -167,11 +165,7 @@ impl<'a> Change<'a> {
             });
         };
         let base = match &args.base {
-            Some(revision) => Some(git.commit_of(revision)?.ok_or_else(|| {
-                anyhow!(
-                    "there is no commit `{revision}` here; a shallow clone may lack it: git fetch --unshallow"
-                )
-            })?),
+            Some(revision) => Some(git.commit_of(revision)?),
             None => git.head()?,
         };
         let paths = match is_staged {
@@ -257,7 +251,7 @@ fn check_application(
     folder: &RepoPath,
     args: &CheckArgs,
 ) -> Result<Checked, Stop> {
-    let folders = [folder.join("gap"), RepoPath::root().join(".tidegate")];
+    let folders = folders_of(folder);
     let after: Box<dyn Repo> = match change.git.filter(|_| change.is_staged) {
         Some(git) => Box::new(git.index(&folders)?),
         // One for each application: what was read of the one before is not needed any more.

@@ -3,7 +3,7 @@
 use tidegate_core::transition;
 
 use super::write::Guard;
-use super::{Outcome, Stop, choose, missing_release};
+use super::{Outcome, Stop, choose, deployed, missing_release};
 use crate::args::HotfixArgs;
 use crate::report;
 use crate::workspace::Workspace;
@@ -17,5 +17,6 @@ pub(crate) fn run(workspace: &Workspace, args: &HotfixArgs) -> Result<Outcome, S
         report::message("the stable version is pinned to it already: nothing to do\n");
         return Ok(Outcome::Fine);
     };
+    deployed::check(workspace, &chosen, &args.deployed, &transition)?;
     chosen.finish(workspace, &transition, &args.write, Guard::Overwritten)
 }

@@ -6,7 +6,7 @@ use tidegate_core::schema::release::known_names;
 use tidegate_core::transition::{self, NextRequest};
 
 use super::write::Guard;
-use super::{Outcome, Stop, choose, no_release};
+use super::{Outcome, Stop, choose, deployed, no_release};
 use crate::args::NextArgs;
 use crate::report;
 use crate::workspace::Workspace;
@@ -21,7 +21,10 @@ pub(crate) fn run(workspace: &Workspace, args: &NextArgs) -> Result<Outcome, Sto
         to,
     };
     match transition::next(&chosen.checkout, chosen.release(), &request)? {
-        Some(transition) => chosen.finish(workspace, &transition, &args.write, Guard::LastTransition),
+        Some(transition) => {
+            deployed::check(workspace, &chosen, &args.deployed, &transition)?;
+            chosen.finish(workspace, &transition, &args.write, Guard::LastTransition)
+        }
         None => {
             report::message(&report::transition::nothing_to_do(
                 &chosen.checkout,

@@ -3,7 +3,7 @@
 use tidegate_core::transition;
 
 use super::write::Guard;
-use super::{Outcome, Stop, choose, missing_release};
+use super::{Outcome, Stop, choose, deployed, missing_release};
 use crate::args::RollbackArgs;
 use crate::report;
 use crate::workspace::Workspace;
@@ -18,6 +18,7 @@ pub(crate) fn run(workspace: &Workspace, args: &RollbackArgs) -> Result<Outcome,
         report::message("the stable version has all requests already: nothing to do\n");
         return Ok(Outcome::Fine);
     };
+    deployed::check(workspace, &chosen, &args.deployed, &transition)?;
     report::message(&report::transition::live(
         application,
         chosen.release(),

@@ -5,7 +5,7 @@ use tidegate_core::model::Weight;
 use tidegate_core::transition;
 
 use super::write::Guard;
-use super::{Outcome, Stop, choose, missing_release};
+use super::{Outcome, Stop, choose, deployed, missing_release};
 use crate::args::ShiftArgs;
 use crate::report;
 use crate::workspace::Workspace;
@@ -29,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace, args: &ShiftArgs) -> Result<Outcome, St
         ));
         return Ok(Outcome::Fine);
     };
+    deployed::check(workspace, &chosen, &args.deployed, &transition)?;
     report::message(&report::transition::live(
         application,
         chosen.release(),

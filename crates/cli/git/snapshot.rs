@@ -53,15 +53,30 @@ impl Repo for Snapshot {
 }
 
 impl Git {
-    /// The id of the commit that a revision means; `None` where there is no such commit.
-    pub(crate) fn commit_of(&self, revision: &str) -> Result<Option<String>, GitError> {
+    /// The id of the commit that a revision means.
+    ///
+    /// Errors: there is no such commit.
+    pub(crate) fn commit_of(&self, revision: &str) -> Result<String, GitError> {
         let wanted = format!("{revision}^{{commit}}");
         let asked = ["--verify", "--quiet", "--end-of-options", &wanted];
         match self.run("rev-parse", asked.map(OsStr::new), LIMIT) {
-            Ok(id) => Ok(Some(String::from_utf8_lossy(&id).trim().to_owned())),
-            Err(GitError::Failed { .. }) => Ok(None),
+            Ok(id) => Ok(String::from_utf8_lossy(&id).trim().to_owned()),
+            Err(GitError::Failed { .. }) => Err(GitError::NoCommit(revision.to_owned())),
             Err(error) => Err(error),
         }
+    }
+
+    /// The commits since another that change something in some folders, the latest first; merges count as one.
+    ///
+    /// No more than the latest hundred.
+    pub(crate) fn commits_since(&self, commit: &str, folders: &[RepoPath]) -> Result<Vec<String>, GitError> {
+        let range = format!("{commit}..HEAD");
+        let options = ["--first-parent", "--max-count=100", &range];
+        let answer = self.on_paths("rev-list", &options, folders, LIMIT)?;
+        Ok(String::from_utf8_lossy(&answer)
+            .lines()
+            .map(str::to_owned)
+            .collect())
     }
 
     /// Files below the root that differ between a commit (nothing, before the first) and the index.

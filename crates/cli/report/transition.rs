@@ -5,7 +5,7 @@ use tidegate_core::model::{Application, Release, Routes};
 use tidegate_core::phase::Position;
 use tidegate_core::plan::{live_commands, undo};
 use tidegate_core::standing::Standing;
-use tidegate_core::transition::{Purpose, Transition};
+use tidegate_core::transition::{Deployed, Leap, Purpose, Transition};
 
 use super::escape;
 
@@ -172,6 +172,16 @@ fn capitalise(text: &str) -> String {
         .next()
         .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
         .unwrap_or_default()
+}
+
+/// Why one sync may take an environment from what it runs to a transition.
+pub(crate) fn leap(deployed: &Deployed, leap: &Leap) -> String {
+    format!(
+        "{}: one sync from `{}` to this is safe in any order, {} states\n",
+        escape(&deployed.environment.name),
+        escape(&deployed.revision),
+        leap.proof.states
+    )
 }
 
 /// Why a transition may be merged: `safe in any order, 24 states in staging, 24 in production`.

@@ -85,6 +85,7 @@ fn judge_environment(
     let subject = Subject {
         before,
         after,
+        revision: None,
         is_changed,
     };
     let diagnostics = proof.diagnostics(&subject, repair.as_ref(), question.order);

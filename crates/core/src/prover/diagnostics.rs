@@ -13,8 +13,21 @@ pub struct Subject<'a> {
     pub before: &'a Environment,
     /// After it.
     pub after: &'a Environment,
+    /// The revision that it ran before, where that is not what lay in the files.
+    pub revision: Option<&'a str>,
     /// Whether the change touches a file: of several that an object is made from, the one that changes is shown.
     pub is_changed: &'a dyn Fn(&RepoPath) -> bool,
+}
+
+impl Subject<'_> {
+    /// The environment, for a person.
+    fn name(&self) -> String {
+        let name = &self.after.name;
+        match self.revision {
+            Some(revision) => format!("{name}, which runs `{revision}`"),
+            None => name.clone(),
+        }
+    }
 }
 
 impl Proof {
@@ -25,7 +38,7 @@ impl Proof {
         repair: Option<&Repair>,
         order: Order,
     ) -> Vec<Diagnostic> {
-        let name = &subject.after.name;
+        let name = subject.name();
         let mut found: Vec<Diagnostic> = self
             .counter_examples
             .iter()
@@ -95,7 +108,7 @@ fn unsafe_state(example: &CounterExample, subject: &Subject<'_>, repair: Option<
         Invariant::Exposure => Code::Exposed,
         Invariant::Capacity => Code::Overloaded,
     };
-    let message = format!("{}: {when}, {what}", subject.after.name);
+    let message = format!("{}: {when}, {what}", subject.name());
     let mut diagnostic = Diagnostic::error(code, message);
     for applied in &example.applied {
         let Some(at) = place(subject, &applied.object) else {

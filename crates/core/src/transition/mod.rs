@@ -18,6 +18,7 @@ use crate::standing::Standing;
 
 mod abort;
 mod hotfix;
+mod leap;
 mod next;
 mod refusals;
 mod restore;
@@ -25,6 +26,7 @@ mod weights;
 
 pub use abort::abort;
 pub use hotfix::hotfix;
+pub use leap::{Deployed, Leap, leap};
 pub use next::{NextRequest, next};
 use refusals::refuse_broken;
 pub use refusals::{check_environment, disagree, unclear};
@@ -171,6 +173,7 @@ fn proven(
             let subject = Subject {
                 before: earlier,
                 after: environment,
+                revision: None,
                 is_changed: &|file| change.iter().any(|change| change.path == *file),
             };
             problems.extend(proof.diagnostics(&subject, None, question.order));
