@@ -29,6 +29,9 @@
 //! | kind order | `order::what_the_order_of_one_sync_makes_safe` |  |
 //! | by name | `order::what_the_order_of_one_sync_makes_safe` |  |
 //! | repair: each safe | `repair::the_fewest_commits_that_are_each_safe` | a subset before its route |
+//! | waves: proven | `repair::one_sync_of_argo_cd_where_waves_help` | none where both are pruned, by the waves of the live objects |
+//! | waves: below what is pruned | `repair::one_sync_of_argo_cd_where_waves_help` | what is pruned keeps its wave, so the route goes before |
+//! | waves: none needed | `repair::no_waves_where_the_order_of_kinds_is_enough` |  |
 //! | subset: caller namespace | `istio::subsets_are_found_where_istio_looks` | first in the caller's namespace |
 //! | subset: root namespace | `istio::subsets_are_found_where_istio_looks` | last in the root namespace |
 //! | subset: merged rules | `istio::subsets_are_found_where_istio_looks` | in every rule of the namespace |

@@ -1,7 +1,8 @@
 //! A verdict in words: what is applied, which requests fail, what to do instead.
 
 use super::invariants::percent;
-use super::{Applied, ChangeKind, CounterExample, Invariant, Order, Proof, Repair};
+use super::order::SYNC_WAVE;
+use super::{Applied, ChangeKind, CounterExample, Invariant, Order, Proof, Repair, Wave};
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::ObjectRef;
 use crate::model::Environment;
@@ -42,7 +43,7 @@ impl Proof {
         let mut found: Vec<Diagnostic> = self
             .counter_examples
             .iter()
-            .map(|example| unsafe_state(example, subject, repair))
+            .map(|example| unsafe_state(example, subject, repair, order))
             .collect();
         if self.is_cut {
             let message = format!("{name}: too many states to visit, so this change is not shown to be safe");
@@ -91,7 +92,12 @@ impl Proof {
     }
 }
 
-fn unsafe_state(example: &CounterExample, subject: &Subject<'_>, repair: Option<&Repair>) -> Diagnostic {
+fn unsafe_state(
+    example: &CounterExample,
+    subject: &Subject<'_>,
+    repair: Option<&Repair>,
+    order: Order,
+) -> Diagnostic {
     let when = if example.is_end {
         "with this change"
     } else {
@@ -143,9 +149,13 @@ fn unsafe_state(example: &CounterExample, subject: &Subject<'_>, repair: Option<
         diagnostic = diagnostic.hint(format!("requests: {request}{more}"));
     }
     diagnostic = diagnostic.hint(state);
-    match repair {
-        Some(repair) if !example.is_end => diagnostic.hint(in_commits(repair)),
-        _ => diagnostic,
+    let Some(Repair { commits, waves }) = repair.filter(|_| !example.is_end) else {
+        return diagnostic;
+    };
+    diagnostic = diagnostic.hint(in_commits(commits));
+    match waves {
+        Some(waves) => diagnostic.hint(in_waves(waves, order)),
+        None => diagnostic,
     }
 }
 
@@ -157,9 +167,8 @@ fn applied(applied: &Applied) -> String {
 }
 
 /// `in 2 commits, each rolled out before the next: Service/web; VirtualService/web`.
-fn in_commits(repair: &Repair) -> String {
-    let commits = repair
-        .commits
+fn in_commits(commits: &[Vec<ObjectRef>]) -> String {
+    let commits = commits
         .iter()
         .map(|objects| list(objects.iter().map(ToString::to_string)));
     let commits: Vec<String> = commits
@@ -171,6 +180,24 @@ fn in_commits(repair: &Repair) -> String {
         commits.len(),
         commits.join("; ")
     )
+}
+
+/// `or one commit, with `argocd.argoproj.io/sync-wave: "1"` on VirtualService/web`.
+fn in_waves(waves: &[Wave], order: Order) -> String {
+    let mut numbers: Vec<i64> = waves.iter().map(|wave| wave.wave).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let annotation = |number: &i64| {
+        let objects = waves.iter().filter(|wave| wave.wave == *number);
+        let objects = list(objects.map(|wave| wave.object.to_string()));
+        format!("`{SYNC_WAVE}: \"{number}\"` on {objects}")
+    };
+    let annotations: Vec<String> = numbers.iter().map(annotation).collect();
+    let when = match order {
+        Order::Any => ", where one sync of Argo CD applies it (check it with `--order argocd`)",
+        Order::ArgoCd => "",
+    };
+    format!("or one commit{when}, with {}", annotations.join(", "))
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

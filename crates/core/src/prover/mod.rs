@@ -20,6 +20,7 @@ mod order;
 mod pods;
 mod repair;
 mod traffic;
+mod waves;
 mod world;
 
 use std::collections::BTreeSet;
@@ -35,6 +36,7 @@ pub(crate) use pods::{PodGroup, Pods, WORKLOADS};
 pub use repair::{Repair, repair};
 pub(crate) use traffic::Traffic;
 pub use traffic::{Caller, Entry, Failure, FailureKind, Outcome, Request};
+pub use waves::Wave;
 pub use world::{Applied, Change, ChangeKind};
 pub(crate) use world::{State, Versions, World};
 

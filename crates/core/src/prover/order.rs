@@ -39,6 +39,9 @@ impl Order {
     }
 }
 
+/// The annotation that says in which wave of a sync an object is applied.
+pub(super) const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
+
 /// Where each entry of a world stands; empty where nothing is known.
 pub(super) struct Constraints {
     ranks: Vec<Rank>,
@@ -175,8 +178,8 @@ fn place(object: &ObjectRef) -> (usize, String) {
 }
 
 /// The wave an object is applied in. Source: Argo CD, "Sync Phases and Waves"; what is no integer counts as 0.
-fn wave(manifest: &Manifest) -> i64 {
-    annotation(manifest, "argocd.argoproj.io/sync-wave")
+pub(super) fn wave(manifest: &Manifest) -> i64 {
+    annotation(manifest, SYNC_WAVE)
         .and_then(|wave| wave.parse().ok())
         .unwrap_or(0)
 }

@@ -1,5 +1,6 @@
 //! The fewest commits that are each safe.
 
+use super::waves::{Wave, waves};
 use super::{Proof, Question, prove};
 use crate::manifest::{Manifest, ManifestSet, ObjectRef};
 use crate::provider::ProviderId;
@@ -9,6 +10,8 @@ use crate::provider::ProviderId;
 pub struct Repair {
     /// The objects that each commit changes.
     pub commits: Vec<Vec<ObjectRef>>,
+    /// The waves with which one sync of Argo CD does the same safely; `None` where it needs none, or where none help.
+    pub waves: Option<Vec<Wave>>,
 }
 
 /// More objects than this are not tried in every partition.
@@ -54,10 +57,12 @@ pub fn repair(
         .windows(2)
         .map(|step| search.objects(step[1] & !step[0]))
         .collect();
+    // The others stay in the wave they are in.
+    let waves = waves(provider, before, after, &commits);
     if let Some(first) = commits.first_mut() {
         first.extend(others);
     }
-    Some(Repair { commits })
+    Some(Repair { commits, waves })
 }
 
 /// The objects whose order decides: those named by a counter-example.

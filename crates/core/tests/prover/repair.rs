@@ -1,6 +1,6 @@
 //! The fewest commits that are each safe.
 
-use tidegate_core::prover::{Question, prove, repair};
+use tidegate_core::prover::{Order, Question, prove, repair};
 use tidegate_core::provider::ProviderId;
 
 use crate::world::*;
@@ -120,4 +120,87 @@ fn a_workload_before_its_route_although_all_is_applied_when_it_fails() {
         proof.counter_examples.iter().all(|example| !example.is_end),
         "{proof:#?}"
     );
+}
+
+/// The waves that make one sync of Argo CD of a change that is not safe in its order: `VirtualService/a 1`.
+fn waves(before: &[String], after: &[String]) -> String {
+    let (before, after) = (of(before), of(after));
+    let question = Question { order: Order::ArgoCd };
+    let proof = prove(ProviderId::Istio, &before, &after, question);
+    assert!(!proof.is_safe());
+    let Some(repair) = repair(ProviderId::Istio, &before, &after, question, &proof) else {
+        return "no repair".to_owned();
+    };
+    let Some(waves) = repair.waves else {
+        return "none".to_owned();
+    };
+    let waves: Vec<String> = waves
+        .iter()
+        .map(|wave| format!("{} {}", wave.object, wave.wave))
+        .collect();
+    waves.join(", ")
+}
+
+#[test]
+fn one_sync_of_argo_cd_where_waves_help() {
+    let pods = &base()[..3];
+    let to = |more: &[String]| [pods, more].concat();
+    let rule = |name: &str| subsets(name, "shop", HOST, &["v1", "v2"], "");
+    let route = |name: &str| routes(name, &format!("hosts: [web], http: [{}]", weighted(50, 50)));
+    let plain = |name: &str| {
+        routes(
+            name,
+            "hosts: [web], http: [{route: [{destination: {host: web}}]}]",
+        )
+    };
+    let early = |object: &str| {
+        object.replacen(
+            "metadata: {",
+            "metadata: {annotations: {argocd.argoproj.io/sync-wave: '-3'}, ",
+            1,
+        )
+    };
+    let rows: Vec<(&'static str, String, &str)> = vec![
+        (
+            "a route after its subset",
+            waves(&to(&[]), &to(&[rule("b"), route("a")])),
+            "VirtualService/a 1",
+        ),
+        (
+            "a wave that is there already is moved",
+            waves(&to(&[]), &to(&[rule("b"), early(&route("a"))])),
+            "VirtualService/a 1",
+        ),
+        (
+            "what is pruned keeps its wave, so the route goes before",
+            waves(&to(&[rule("b"), route("b")]), &to(&[plain("b")])),
+            "VirtualService/b -1",
+        ),
+        (
+            "none where both are pruned, by the waves of the live objects",
+            waves(&to(&[rule("b"), route("b")]), &to(&[])),
+            "none",
+        ),
+        (
+            "none where no order of commits helps",
+            waves(&base(), &to(&[split(100, 0)])),
+            "no repair",
+        ),
+    ];
+    all(rows
+        .into_iter()
+        .map(|(rule, found, expected)| (rule, found, expected.to_owned())));
+}
+
+/// What Argo CD's own order makes safe needs no waves.
+#[test]
+fn no_waves_where_the_order_of_kinds_is_enough() {
+    let pods = &base()[..3];
+    let rule = subsets("a", "shop", HOST, &["v1", "v2"], "");
+    let route = routes("b", &format!("hosts: [web], http: [{}]", weighted(50, 50)));
+    let (before, after) = (of(pods), of(&[pods, &[rule, route]].concat()));
+    let question = Question::default();
+    let proof = prove(ProviderId::Istio, &before, &after, question);
+    let repair = repair(ProviderId::Istio, &before, &after, question, &proof).expect("two commits");
+    assert_eq!((repair.commits.len(), repair.waves), (2, None));
 }
