@@ -18,7 +18,7 @@ use super::{Outcome, Stop};
 use crate::args::{CheckArgs, CheckFormat, WriteArgs};
 use crate::disk::DiskRepo;
 use crate::git::{Git, Snapshot};
-use crate::report::findings::{Finding, Findings};
+use crate::report::findings::{Finding, Findings, Judged};
 use crate::report::{self, check};
 use crate::workspace::Workspace;
 
@@ -92,6 +92,15 @@ fn report_on(root: &Path, change: &Change<'_>, folder: &RepoPath, args: &CheckAr
         diagnostic,
     });
     report.findings.add(findings, &text_of);
+    let judged = checked.verdict.into_iter().flat_map(|verdict| verdict.judgements);
+    report
+        .findings
+        .judge(judged.map(|(environment, judgement)| Judged {
+            application: folder.clone(),
+            environment,
+            order: args.order(),
+            judgement,
+        }));
     Ok(report)
 }
 

@@ -1,6 +1,6 @@
 //! What `check` says at the end.
 
-use tidegate_core::check::Verdict;
+use tidegate_core::check::{Judgement, Verdict};
 use tidegate_core::prover::Order;
 use tidegate_core::repo::RepoPath;
 
@@ -20,7 +20,7 @@ impl Summary {
             applications: 1,
             lines: Vec::new(),
         };
-        for (environment, proof) in verdict.iter().flat_map(|verdict| &verdict.proofs) {
+        for (environment, Judgement { proof, .. }) in verdict.iter().flat_map(|verdict| &verdict.judgements) {
             if proof.changes.is_empty() {
                 continue;
             }

@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::layout;
 use crate::model::Environment;
 use crate::phase::Position;
-use crate::prover::{Proof, Question, Subject, prove, repair};
+use crate::prover::{Proof, Question, Repair, Subject, prove, repair};
 use crate::provider::ProviderId;
 use crate::repo::RepoPath;
 use crate::standing::Standing;
@@ -35,10 +35,19 @@ pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
 /// The verdict on a change of one application.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    /// One proof for each environment that is there at both ends.
-    pub proofs: IndexMap<String, Proof>,
+    /// One for each environment that is there at both ends.
+    pub judgements: IndexMap<String, Judgement>,
     /// Everything found, with its environment.
     pub diagnostics: Vec<(String, Diagnostic)>,
+}
+
+/// The verdict on the change of one environment.
+#[derive(Debug)]
+pub struct Judgement {
+    /// What was looked at, and whether it is safe.
+    pub proof: Proof,
+    /// What to do instead, where it is not.
+    pub repair: Option<Repair>,
 }
 
 /// Judges a change of one application, in one environment or in all.
@@ -63,12 +72,12 @@ pub fn judge(
         let Some(old) = before.application.environments.get(name) else {
             continue;
         };
-        let (proof, diagnostics) = judge_environment(provider, old, new, question, is_changed);
+        let (judgement, diagnostics) = judge_environment(provider, old, new, question, is_changed);
         let diagnostics = diagnostics.into_iter();
         verdict
             .diagnostics
             .extend(diagnostics.map(|diagnostic| (name.clone(), diagnostic)));
-        verdict.proofs.insert(name.clone(), proof);
+        verdict.judgements.insert(name.clone(), judgement);
     }
     verdict
 }
@@ -79,7 +88,7 @@ fn judge_environment(
     after: &Environment,
     question: Question,
     is_changed: &dyn Fn(&RepoPath) -> bool,
-) -> (Proof, Vec<Diagnostic>) {
+) -> (Judgement, Vec<Diagnostic>) {
     let proof = prove(provider, &before.rendered, &after.rendered, question);
     let repair = repair(provider, &before.rendered, &after.rendered, question, &proof);
     let subject = Subject {
@@ -89,5 +98,5 @@ fn judge_environment(
         is_changed,
     };
     let diagnostics = proof.diagnostics(&subject, repair.as_ref(), question.order);
-    (proof, diagnostics)
+    (Judgement { proof, repair }, diagnostics)
 }

@@ -8,7 +8,9 @@ mod json;
 mod markdown;
 mod sarif;
 
+use tidegate_core::check::Judgement;
 use tidegate_core::diagnostic::{Diagnostic, Location, Place, Severity};
+use tidegate_core::prover::Order;
 use tidegate_core::repo::RepoPath;
 use tidegate_yaml::dotted;
 
@@ -27,6 +29,19 @@ pub(crate) struct Finding {
     pub(crate) diagnostic: Diagnostic,
 }
 
+/// The change of one environment, judged.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// The folder of the application.
+    pub(crate) application: RepoPath,
+    /// The environment.
+    pub(crate) environment: String,
+    /// What was known about the order of apply.
+    pub(crate) order: Order,
+    /// The verdict.
+    pub(crate) judgement: Judgement,
+}
+
 /// Everything that was found, in the order in which it was added.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -34,6 +49,7 @@ pub(crate) struct Findings {
     /// their path from there.
     prefix: String,
     placed: Vec<Placed>,
+    judged: Vec<Judged>,
 }
 
 /// A finding whose places have been looked up.
@@ -59,12 +75,14 @@ impl Findings {
         Self {
             prefix: prefix.to_owned(),
             placed: Vec::new(),
+            judged: Vec::new(),
         }
     }
 
     /// Adds what was found elsewhere, its places looked up there.
     pub(crate) fn append(&mut self, other: Self) {
         self.placed.extend(other.placed);
+        self.judged.extend(other.judged);
     }
 
     /// Adds what was found in files whose text can be had now.
@@ -93,9 +111,14 @@ impl Findings {
         }));
     }
 
+    /// Adds verdicts, whatever was found with them.
+    pub(crate) fn judge(&mut self, judged: impl IntoIterator<Item = Judged>) {
+        self.judged.extend(judged);
+    }
+
     /// For programs: schema `tidegate.dev/check/v1`.
     pub(crate) fn json(&self) -> serde_json::Result<String> {
-        json::render(&self.placed)
+        json::render(&self.judged, &self.placed)
     }
 
     /// For forges and editors: SARIF 2.1.0.
