@@ -16,5 +16,6 @@ mod patch;
 mod pre_commit;
 mod readme;
 mod repository;
+mod sarif;
 mod sources;
 mod start;
