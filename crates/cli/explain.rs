@@ -33,6 +33,7 @@ pages! {
     EnvironmentSpec = "environment-spec",
     Exposed = "exposed",
     FileExtension = "file-extension",
+    ForeignPods = "foreign-pods",
     InvalidValue = "invalid-value",
     InvalidName = "invalid-name",
     InvalidYaml = "invalid-yaml",

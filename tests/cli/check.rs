@@ -181,3 +181,54 @@ fn the_order_of_argo_cd_can_only_accept_more() {
     let ended = repository.run(&["check", "--order", "argocd"]).expect(0);
     assert!(ended.stderr.contains("the order of Argo CD"), "{}", ended.stderr);
 }
+
+/// What a person adds to `my-service` while a canary runs: a job whose pods carry the release's label.
+fn mark_a_job(repository: &Repository) {
+    let jobs = "cronjobs:\n  report:\n    schedule: \"0 4 * * *\"\n    podLabels:\n      canary: enabled\n";
+    let spec = repository.read("gap/gap.yaml");
+    repository.write("gap/gap.yaml", format!("{}\n{jobs}", spec.trim_end()));
+    repository.commit("report");
+}
+
+#[test]
+fn a_worker_behind_the_service_of_a_release_is_told() {
+    let repository = Repository::of("istio/by-hand/marked-worker");
+    let ended = repository.run(&["check"]).expect(0);
+    for text in [
+        "warning[foreign-pods]: Service/invoices-web selects the pods of Deployment/invoices-printer too, which are no version of `web`",
+        "gap/gap.yaml:45:3",
+        "take the label `canary: enabled` off its pods",
+    ] {
+        assert!(ended.stdout.contains(text), "no {text:?} in\n{}", ended.stdout);
+    }
+    assert_eq!(
+        ended.stdout.matches("foreign-pods").count(),
+        1,
+        "once for all environments"
+    );
+    let ended = Repository::of("istio/by-hand/ramp").run(&["check"]).expect(0);
+    assert!(!ended.stdout.contains("foreign-pods"), "{}", ended.stdout);
+}
+
+#[test]
+fn the_service_is_not_widened_over_pods_of_neither_version() {
+    let repository = in_phase("wire");
+    mark_a_job(&repository);
+    let ended = repository.run(&["check"]).expect(0);
+    let told = "Service/my-service-web would select the pods of CronJob/my-service-report too";
+    assert!(ended.stdout.contains(told), "{}", ended.stdout);
+    let tree = repository.tree();
+    repository
+        .run(&["next"])
+        .expect(1)
+        .says("error[foreign-pods]")
+        .says(told);
+    assert_eq!(repository.diff_of(&tree), "");
+    // The way back stays open, from where the Service is wide already as well.
+    let _ = repository.run(&["abort", "--diff"]).expect(0);
+    let repository = in_phase("ramp");
+    mark_a_job(&repository);
+    for command in ["rollback", "next", "abort"] {
+        repository.run(&[command, "--diff"]).expect(0);
+    }
+}

@@ -71,6 +71,8 @@ codes! {
     Exposed = "exposed",
     /// A file's ending is unusual.
     FileExtension = "file-extension",
+    /// A Service that a release splits selects pods of neither version.
+    ForeignPods = "foreign-pods",
     /// A value has the right type and a wrong content.
     InvalidValue = "invalid-value",
     /// A name breaks Kubernetes' limits.

@@ -86,11 +86,13 @@ impl Manifest {
         self.value.pointer(pointer).and_then(Value::as_str)
     }
 
-    /// The pod template's labels of a Deployment, StatefulSet or the like.
+    /// The pod template's labels of a Deployment, StatefulSet, Job, CronJob or the like.
     pub fn pod_labels(&self) -> Option<&serde_json::Map<String, Value>> {
-        self.value
-            .pointer("/spec/template/metadata/labels")
-            .and_then(Value::as_object)
+        let template = match self.object.is("batch", "CronJob") {
+            true => self.value.pointer("/spec/jobTemplate/spec/template")?,
+            false => self.value.pointer("/spec/template")?,
+        };
+        template.pointer("/metadata/labels").and_then(Value::as_object)
     }
 }
 

@@ -14,9 +14,11 @@ use crate::model::{Application, Environment, Form, Release, Routes, Shape, Targe
 use crate::render::render_object;
 
 mod callers;
+mod foreign_pods;
 mod routes;
 mod traffic;
 
+use foreign_pods::foreign_pods;
 use routes::{Split, Unreadable, Unsplittable};
 pub(super) use traffic::IstioTraffic;
 
@@ -175,6 +177,12 @@ impl Provider for Istio {
                 },
             }
             intents.push(mesh.service(application, environment, release, shape.wide));
+            if shape.wide {
+                let foreign = foreign_pods(&mesh, application, environment, release);
+                // A Service that is wide already can be narrowed again: that way stays open.
+                let new = foreign.iter().filter(|foreign| !foreign.is_selected);
+                problems.extend(new.map(|foreign| foreign.error()));
+            }
             let routes = shape
                 .routes
                 .get(&environment.name)
@@ -232,6 +240,13 @@ impl Provider for Istio {
         drift.extend(mesh.wrong_subsets.iter().cloned());
         let (routes, routes_at) = mesh.observed_routes(&application.environments[environment], &mut drift);
         drift.extend(mesh.outdated_routes(application, &application.environments[environment]));
+        let foreign = foreign_pods(
+            &mesh,
+            application,
+            &application.environments[environment],
+            release,
+        );
+        drift.extend(foreign.iter().map(|foreign| foreign.warning()));
         if copy.is_some() {
             drift.extend(callers::missing(application, release, environment));
         }
@@ -588,6 +603,32 @@ impl Mesh {
         release: &Release,
         is_wide: bool,
     ) -> Intent {
+        let selector = self.widening(application, environment, release);
+        let environments = vec![environment.name.clone()];
+        let target = ObjectRef::new("v1", "Service", &self.service);
+        let fields = json!({"spec": {"selector": selector}});
+        match is_wide {
+            true => Intent::Patch {
+                environments,
+                target,
+                fields,
+            },
+            false => Intent::NoPatch {
+                environments,
+                target,
+                fields,
+            },
+        }
+    }
+
+    /// The edit of the generated selector after which it selects the pods of both versions: what they differ in goes,
+    /// the release's two labels come.
+    fn widening(
+        &self,
+        application: &Application,
+        environment: &Environment,
+        release: &Release,
+    ) -> Map<String, Value> {
         let pods = |workload: &str| {
             application
                 .deployed(&environment.name, workload, "apps", "Deployment")
@@ -605,21 +646,7 @@ impl Mesh {
         }
         selector.insert(CANARY_LABEL.to_owned(), json!(canary_mark(application, release)));
         selector.insert("applicationName".to_owned(), json!(application.name));
-        let environments = vec![environment.name.clone()];
-        let target = ObjectRef::new("v1", "Service", &self.service);
-        let fields = json!({"spec": {"selector": selector}});
-        match is_wide {
-            true => Intent::Patch {
-                environments,
-                target,
-                fields,
-            },
-            false => Intent::NoPatch {
-                environments,
-                target,
-                fields,
-            },
-        }
+        selector
     }
 
     /// Every VirtualService with routes to the host, with those routes as wanted.
