@@ -38,10 +38,11 @@ pub(crate) fn rehearse(
     match release.copy_runs {
         Version::Stable => ship(&mut back, checkout, release, SHIPPED)?,
         // What a release ships itself is its purpose, not a loss.
-        Version::Canary => match &release.from_tag {
-            Some(tag) => ship(&mut there, checkout, release, tag)?,
-            None => {}
-        },
+        Version::Canary => {
+            if let Some(tag) = &release.from_tag {
+                ship(&mut there, checkout, release, tag)?;
+            }
+        }
     }
     check(&there, "a release")?;
     go_back(&mut back, checkout, release)?;
