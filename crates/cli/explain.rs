@@ -26,6 +26,8 @@ pages! {
     CanaryImpossible = "canary-impossible",
     CannotCopy = "cannot-copy",
     CannotEdit = "cannot-edit",
+    ContestedHost = "contested-host",
+    DeadRule = "dead-rule",
     Denied = "denied",
     DuplicateObject = "duplicate-object",
     Drift = "drift",

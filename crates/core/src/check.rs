@@ -17,6 +17,12 @@ use crate::transition::{disagree, unclear};
 pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
     let application = &checkout.application;
     let mut found = application.notices.clone();
+    found.extend(
+        provider(checkout)
+            .unwrap_or(ProviderId::Istio)
+            .provider()
+            .lint(application),
+    );
     for release in &application.releases {
         let standing = Standing::of(application, release);
         found.extend(standing.drift(application, release));
@@ -30,6 +36,12 @@ pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+/// The traffic system of an application, where a release says it.
+fn provider(checkout: &Checkout<'_>) -> Option<ProviderId> {
+    let mut releases = checkout.application.releases.iter();
+    releases.next().map(|release| release.provider)
 }
 
 /// The verdict on a change of one application.
@@ -60,10 +72,6 @@ pub fn judge(
     question: Question,
     is_changed: &dyn Fn(&RepoPath) -> bool,
 ) -> Verdict {
-    let provider = |checkout: &Checkout<'_>| {
-        let mut releases = checkout.application.releases.iter();
-        releases.next().map(|release| release.provider)
-    };
     let provider = provider(after).or(provider(before)).unwrap_or(ProviderId::Istio);
     let mut verdict = Verdict::default();
     let wanted = |name: &&String| environment.is_none_or(|only| only == name.as_str());

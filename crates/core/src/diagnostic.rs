@@ -9,7 +9,7 @@ use tidegate_yaml::{Position, Stream};
 use crate::repo::{ReadError, RepoPath};
 
 /// How much a diagnostic weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Worth knowing; never changes the outcome.
     Note,
@@ -22,7 +22,7 @@ pub enum Severity {
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
         /// What kind of thing a diagnostic is about; its kebab-case name is stable.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code { $($(#[doc = $doc])+ $variant,)+ }
 
         impl Code {
@@ -57,6 +57,10 @@ codes! {
     CannotCopy = "cannot-copy",
     /// A file cannot be edited without changing something else.
     CannotEdit = "cannot-edit",
+    /// Two VirtualServices route the same host in the mesh.
+    ContestedHost = "contested-host",
+    /// A route gets no requests, since routes before it take them all.
+    DeadRule = "dead-rule",
     /// A change makes pods turn callers away that they admitted.
     Denied = "denied",
     /// Two objects have the same kind and name.
@@ -124,7 +128,7 @@ codes! {
 }
 
 /// Where in a file something is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
     /// The file as a whole.
     File,
@@ -137,7 +141,7 @@ pub enum Place {
 }
 
 /// A place in the user's repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Location {
     /// The file.
     pub file: RepoPath,
@@ -236,7 +240,7 @@ impl Location {
 }
 
 /// One thing told to the user about their input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     /// What kind of thing it is.
     pub code: Code,

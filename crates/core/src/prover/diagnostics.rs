@@ -50,13 +50,18 @@ impl Proof {
             found
                 .push(Diagnostic::error(Code::SearchCut, message).hint("make it in several smaller commits"));
         }
+        // What is broken before is not of this change, so neither is its place.
+        let unchanged = Subject {
+            is_changed: &|_| false,
+            ..*subject
+        };
         found.extend(self.broken_before.iter().map(|broken| {
             let message = format!(
                 "{name}: requests to {} fail before this change: {}",
                 broken.request, broken.failure.text
             );
             let diagnostic = Diagnostic::warning(Code::BrokenBefore, message);
-            place_at(diagnostic, subject, broken.failure.object.as_ref())
+            place_at(diagnostic, &unchanged, broken.failure.object.as_ref())
                 .hint("the change is judged relative to that: it does not make it worse")
         }));
         found.extend(self.withdrawn.iter().map(|withdrawn| {

@@ -4,6 +4,7 @@
 //! A subset is the Service's endpoints that also carry the subset's labels, so three things hang together:
 //! pod labels, subsets, and which pods the Service selects.
 
+use indexmap::IndexSet;
 use serde_json::{Map, Value, json};
 
 use super::{Basis, CopyIntent, canary_mark, version_labels};
@@ -14,6 +15,8 @@ use crate::model::{Application, Environment, Form, Release, Routes, Shape, Targe
 use crate::render::render_object;
 
 mod callers;
+mod contested_host;
+mod dead_rule;
 mod foreign_pods;
 mod routes;
 mod traffic;
@@ -78,8 +81,16 @@ impl Provider for Istio {
                 problems.extend(wrong);
             }
         }
-        problems.dedup();
-        problems
+        problems.extend(application.environments.values().flat_map(contested_host::find));
+        once(problems)
+    }
+
+    fn lint(&self, application: &Application) -> Vec<Diagnostic> {
+        let environments = application.environments.values();
+        once(environments.flat_map(|environment| {
+            let contested = contested_host::find(environment).into_iter();
+            contested.chain(dead_rule::find(environment))
+        }))
     }
 
     fn hosts(&self, application: &Application, release: &Release, environment: &str) -> Vec<String> {
@@ -279,6 +290,11 @@ impl Provider for Istio {
             .filter_map(|service| mesh.live_patch(service, canary))
             .collect()
     }
+}
+
+/// What is the same in several environments is told once.
+fn once(found: impl IntoIterator<Item = Diagnostic>) -> Vec<Diagnostic> {
+    found.into_iter().collect::<IndexSet<_>>().into_iter().collect()
 }
 
 /// Joins intents that say the same of several environments.
@@ -794,17 +810,10 @@ impl Mesh {
     ) -> (Routes, Option<Location>) {
         let mut found: Vec<(Routes, Location, String)> = Vec::new();
         for service in environment.rendered.of_kind(NETWORKING, "VirtualService") {
-            let source = environment
-                .patches
-                .iter()
-                .rev()
-                .find(|patch| sets_http(patch, &service.object));
-            let origin = source.map_or(&service.origin, |patch| &patch.origin);
+            let origin = written_at(environment, service, &["spec", "http"]);
             let http = service.value.pointer("/spec/http").and_then(Value::as_array);
             for (rule_index, rule) in http.into_iter().flatten().enumerate() {
-                let at = origin
-                    .below(&["spec", "http", &rule_index.to_string(), "route"])
-                    .as_key();
+                let at = origin.below(&[&rule_index.to_string(), "route"]).as_key();
                 let name = format!("route {} of {}", rule_index + 1, service.object);
                 match self.split().read(rule) {
                     Ok(Some(routes)) => found.push((routes, at, name)),
@@ -876,8 +885,25 @@ fn http_origin(application: &Application, environment: &Environment, base: &Mani
 }
 
 fn sets_http(patch: &TargetedPatch, service: &ObjectRef) -> bool {
-    let is_target = patch.target.kind == service.kind && patch.target.name == service.name;
-    is_target && patch.value.pointer("/spec/http").is_some()
+    sets(patch, service, &["spec", "http"])
+}
+
+/// Where a field of an object was written last: in a patch of it, else where the object itself comes from.
+fn written_at(environment: &Environment, manifest: &Manifest, field: &[&str]) -> Location {
+    let mut patches = environment.patches.iter().rev();
+    let source = patches.find(|patch| sets(patch, &manifest.object, field));
+    source
+        .map_or(&manifest.origin, |patch| &patch.origin)
+        .below(field)
+}
+
+fn sets(patch: &TargetedPatch, object: &ObjectRef, field: &[&str]) -> bool {
+    let is_target = patch.target.kind == object.kind && patch.target.name == object.name;
+    is_target
+        && field
+            .iter()
+            .try_fold(&patch.value, |value, key| value.get(key))
+            .is_some()
 }
 
 fn subsets_of(rule: &mut Value) -> Option<&mut Vec<Value>> {

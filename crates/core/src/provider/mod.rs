@@ -244,6 +244,9 @@ pub trait Provider: Sync {
     /// Errors: every reason why not.
     fn check_start(&self, application: &Application, release: &Release) -> Vec<Diagnostic>;
 
+    /// What is wrong with the traffic system's objects as they are rendered, whether a release goes on or not.
+    fn lint(&self, application: &Application) -> Vec<Diagnostic>;
+
     /// The public hosts whose requests an environment's routes take to the workload.
     fn hosts(&self, application: &Application, release: &Release, environment: &str) -> Vec<String>;
 

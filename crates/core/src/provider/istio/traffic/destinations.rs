@@ -7,7 +7,7 @@ use crate::manifest::{Manifest, ObjectRef};
 
 /// Whose callers see an object. Source: Istio, `exportTo`: `*` and nothing are everybody, `.` the own namespace.
 #[derive(Debug)]
-pub(super) struct ExportTo {
+pub(in crate::provider::istio) struct ExportTo {
     namespaces: Vec<String>,
 }
 
@@ -24,11 +24,18 @@ impl ExportTo {
     }
 
     pub(super) fn covers(&self, namespace: Option<&str>) -> bool {
-        self.namespaces.is_empty()
-            || self
-                .namespaces
-                .iter()
-                .any(|to| to == "*" || Some(to.as_str()) == namespace)
+        let mut namespaces = self.namespaces.iter();
+        self.is_everybody() || namespaces.any(|to| Some(to.as_str()) == namespace)
+    }
+
+    /// Whether somebody sees an object of each.
+    pub(in crate::provider::istio) fn overlaps(&self, other: &Self) -> bool {
+        let mut namespaces = self.namespaces.iter();
+        self.is_everybody() || other.is_everybody() || namespaces.any(|to| other.namespaces.contains(to))
+    }
+
+    fn is_everybody(&self) -> bool {
+        self.namespaces.is_empty() || self.namespaces.iter().any(|to| to == "*")
     }
 
     /// The namespaces that it names.

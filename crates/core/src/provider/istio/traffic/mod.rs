@@ -16,7 +16,9 @@ use crate::prover::{
 use super::super::cluster::{Cluster, Known, failure, full_name, namespace_of, ratio};
 use destinations::{DestinationRule, Target};
 use policies::{AuthorizationPolicy, PeerAuthentication};
-use virtual_services::{Action, Rule, VirtualService};
+use virtual_services::{Action, Rule};
+
+pub(super) use virtual_services::VirtualService;
 
 /// The namespace whose policies and rules count for the whole mesh. Source: Istio, `meshConfig.rootNamespace`.
 const ROOT_NAMESPACE: &str = "istio-system";
@@ -158,7 +160,13 @@ impl Serving<'_> {
             let weight = if targets.len() == 1 { 1 } else { target.weight };
             // A destination without weight is left out of the configuration, so it may name what does not exist.
             if weight > 0 {
-                outcome.add(self.send(target, &service.namespace), ratio(weight, total));
+                let mut sent = self.send(target, &service.namespace);
+                let missing = sent.failed.iter_mut().map(|(failure, _)| failure);
+                missing
+                    .filter(|failure| failure.kind == FailureKind::NoDestination)
+                    // What names a destination that does not exist is at fault.
+                    .for_each(|failure| failure.object = Some(service.object.clone()));
+                outcome.add(sent, ratio(weight, total));
             }
         }
         outcome

@@ -9,13 +9,14 @@ use crate::prover::{Caller, Entry, Request};
 
 /// A VirtualService as far as HTTP requests are concerned.
 #[derive(Debug)]
-pub(super) struct VirtualService {
-    pub(super) object: ObjectRef,
+pub(in crate::provider::istio) struct VirtualService {
+    pub(in crate::provider::istio) object: ObjectRef,
     pub(super) namespace: String,
-    pub(super) hosts: Vec<String>,
+    /// Full names.
+    pub(in crate::provider::istio) hosts: Vec<String>,
     /// Gateways by namespace and name, or `mesh`.
     pub(super) gateways: Vec<String>,
-    pub(super) export: ExportTo,
+    pub(in crate::provider::istio) export: ExportTo,
     pub(super) http: Vec<Rule>,
 }
 
@@ -106,7 +107,7 @@ impl Pattern {
 }
 
 impl VirtualService {
-    pub(super) fn read(manifest: &Manifest) -> Self {
+    pub(in crate::provider::istio) fn read(manifest: &Manifest) -> Self {
         let namespace = manifest.object.namespace.clone().unwrap_or_default();
         let list = |key: &str| {
             let list = manifest
@@ -142,6 +143,11 @@ impl VirtualService {
         }
     }
 
+    /// Whether it is for requests at the callers' own proxies.
+    pub(in crate::provider::istio) fn is_in_mesh(&self) -> bool {
+        self.gateways.iter().any(|gateway| gateway == "mesh")
+    }
+
     /// How exactly it names the host of a request that it takes.
     pub(super) fn takes(&self, request: &Request) -> Option<(bool, usize)> {
         let is_seen = request.entry != Entry::Sidecar || self.export.covers(request.caller.namespace());
@@ -154,7 +160,7 @@ impl VirtualService {
     /// How exactly it names a host, whoever calls: longer is more exact, a wildcard less than a name.
     pub(super) fn names(&self, request: &Request) -> Option<(bool, usize)> {
         let is_bound = match &request.entry {
-            Entry::Sidecar => self.gateways.iter().any(|gateway| gateway == "mesh"),
+            Entry::Sidecar => self.is_in_mesh(),
             Entry::Gateway(name) => self.gateways.contains(name),
         };
         if !is_bound {
