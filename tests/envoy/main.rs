@@ -36,6 +36,8 @@ mod documented;
 mod fixtures;
 #[path = "../../crates/core/tests/prover/lives.rs"]
 mod lives;
+#[path = "../../crates/core/tests/fixtures/phases.rs"]
+mod phases;
 mod predictions;
 mod process;
 mod replay;

@@ -106,6 +106,8 @@ mod istio;
 mod lives;
 #[path = "prover/order.rs"]
 mod order;
+#[path = "fixtures/phases.rs"]
+mod phases;
 #[path = "prover/repair.rs"]
 mod repair;
 #[path = "prover/search.rs"]
