@@ -78,36 +78,21 @@ pub(super) fn judge(
     proof: &mut Proof,
     seen: &mut Seen,
 ) {
-    let before = traffic.serve(&world.end(constraints, false), request);
-    if before.failing() > 1.0 - EPSILON {
-        // Not served before: nothing can be lost. Denied and unknown requests are no news.
-        let broken = before
-            .failed
-            .into_iter()
-            .find(|(failure, _)| failure.kind.is_breakage());
-        proof.note_broken(request, broken.map(|(failure, _)| failure));
-        return;
-    }
-    let after = traffic.serve(&world.end(constraints, true), request);
-    if let Some(failure) = withdrawal(&before, &after) {
+    let ends = Ends::of(world, traffic, constraints, request);
+    if let Some(failure) = ends.withdrawal() {
         proof.withdrawn.push(Withdrawn {
             request: request.clone(),
             failure: failure.clone(),
         });
         return;
     }
-    if let Some((failure, _)) = before
-        .failed
-        .iter()
-        .find(|(failure, _)| failure.kind.is_breakage())
-    {
-        proof.note_broken(request, Some(failure.clone()));
+    let mut failed = ends.before.failed.iter().map(|(failure, _)| failure);
+    if let Some(failure) = failed.find(|failure| failure.kind.is_breakage()) {
+        proof.note_broken(request, failure);
     }
-    let ends = Ends {
-        worst: before.failing().max(0.0),
-        before: &before,
-        after: &after,
-    };
+    if !ends.is_kept() {
+        return;
+    }
     let mut found: Vec<CounterExample> = Vec::new();
     let is_complete = world.explore(constraints, |state| {
         let outcome = traffic.serve(state, request);
@@ -115,6 +100,8 @@ pub(super) fn judge(
             return;
         };
         let applied = state.applied();
+        let objects = applied.iter().map(|applied| &applied.object);
+        proof.involved.extend(objects.cloned());
         let (applied, rest): (Vec<_>, Vec<_>) = applied.into_iter().partition(|object| object.is_applied);
         let example = CounterExample {
             invariant: violation.invariant,
@@ -150,26 +137,6 @@ pub(super) fn judge(
     }
 }
 
-/// Why requests are not meant to be served any more: no route takes them, or the pods that admitted them all do not.
-///
-/// Pods that turn away what others admitted before did not withdraw anything: the traffic moved to them.
-fn withdrawal<'a>(before: &Outcome, after: &'a Outcome) -> Option<&'a Failure> {
-    let is_meant = |failure: &Failure| match failure.kind {
-        FailureKind::NoRoute => true,
-        FailureKind::Denied => {
-            let workload = failure.workload.as_ref();
-            workload.is_some_and(|workload| before.served.contains_key(workload))
-        }
-        FailureKind::NoDestination | FailureKind::NoPods => false,
-    };
-    let is_all = after.failing() > 1.0 - EPSILON && after.failed.iter().all(|(failure, _)| is_meant(failure));
-    after
-        .failed
-        .first()
-        .filter(|_| is_all)
-        .map(|(failure, _)| failure)
-}
-
 impl CounterExample {
     fn weight(&self) -> (usize, i64) {
         #[expect(clippy::cast_possible_truncation, reason = "a share is at most 1")]
@@ -186,35 +153,75 @@ impl FailureKind {
 }
 
 impl Proof {
-    fn note_broken(&mut self, request: &Request, failure: Option<Failure>) {
-        let Some(failure) = failure else { return };
-        if !self.broken_before.iter().any(|known| known.failure == failure) {
+    fn note_broken(&mut self, request: &Request, failure: &Failure) {
+        if !self.broken_before.iter().any(|known| known.failure == *failure) {
             self.broken_before.push(Withdrawn {
                 request: request.clone(),
-                failure,
+                failure: failure.clone(),
             });
         }
     }
 }
 
-/// What the states between must keep to.
-struct Ends<'a> {
-    /// The share that fails before.
-    worst: f64,
-    before: &'a Outcome,
-    after: &'a Outcome,
+/// What becomes of one kind of request before and after a change: what the states between must keep to.
+pub(super) struct Ends {
+    before: Outcome,
+    after: Outcome,
 }
 
-struct Violation {
+pub(super) struct Violation {
     invariant: Invariant,
     share: f64,
     what: String,
     object: Option<ObjectRef>,
 }
 
-impl Ends<'_> {
-    fn violated_by(&self, outcome: &Outcome) -> Option<Violation> {
-        if outcome.failing() > self.worst + EPSILON {
+impl Ends {
+    pub(super) fn of(
+        world: &World<'_>,
+        traffic: &dyn Traffic,
+        constraints: &Constraints,
+        request: &Request,
+    ) -> Self {
+        let end = |is_after| traffic.serve(&world.end(constraints, is_after), request);
+        Self {
+            before: end(false),
+            after: end(true),
+        }
+    }
+
+    /// Whether the states between are to be judged. What is not served before cannot be lost: denied and unknown
+    /// requests are no news.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_served_before() && self.withdrawal().is_none()
+    }
+
+    fn is_served_before(&self) -> bool {
+        self.before.failing() <= 1.0 - EPSILON
+    }
+
+    /// Why requests are not meant to be served any more: no route takes them, or the pods that admitted them all do
+    /// not.
+    ///
+    /// Pods that turn away what others admitted before did not withdraw anything: the traffic moved to them.
+    fn withdrawal(&self) -> Option<&Failure> {
+        let is_meant = |failure: &Failure| match failure.kind {
+            FailureKind::NoRoute => true,
+            FailureKind::Denied => {
+                let workload = failure.workload.as_ref();
+                workload.is_some_and(|workload| self.before.served.contains_key(workload))
+            }
+            FailureKind::NoDestination | FailureKind::NoPods => false,
+        };
+        let after = &self.after;
+        let is_all =
+            after.failing() > 1.0 - EPSILON && after.failed.iter().all(|(failure, _)| is_meant(failure));
+        let (failure, _) = after.failed.first()?;
+        (self.is_served_before() && is_all).then_some(failure)
+    }
+
+    pub(super) fn violated_by(&self, outcome: &Outcome) -> Option<Violation> {
+        if outcome.failing() > self.before.failing() + EPSILON {
             let (failure, _) = outcome
                 .failed
                 .iter()
@@ -241,7 +248,7 @@ impl Ends<'_> {
         let workloads: BTreeSet<&String> = outcome.served.keys().chain(self.before.served.keys()).collect();
         workloads.into_iter().find_map(|workload| {
             let share = |outcome: &Outcome| outcome.served.get(workload).copied().unwrap_or(0.0);
-            let (before, after, now) = (share(self.before), share(self.after), share(outcome));
+            let (before, after, now) = (share(&self.before), share(&self.after), share(outcome));
             (now > before.max(after) + EPSILON).then(|| Violation {
                 invariant: Invariant::Exposure,
                 share: now,
@@ -263,7 +270,7 @@ impl Ends<'_> {
                 .map(|(workload, share)| share * count(end, workload))
                 .sum()
         };
-        let had = capacity(self.before).min(capacity(self.after));
+        let had = capacity(&self.before).min(capacity(&self.after));
         outcome.served.iter().find_map(|(workload, share)| {
             let pods = count(outcome, workload);
             (pods + EPSILON < (share * had).floor()).then(|| Violation {

@@ -25,7 +25,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use crate::manifest::ManifestSet;
+use crate::manifest::{ManifestSet, ObjectRef};
 use crate::provider::ProviderId;
 
 pub use diagnostics::Subject;
@@ -51,6 +51,8 @@ pub struct Proof {
     pub requests: usize,
     /// States in which requests fail or go where they should not, one for each way of failing.
     pub counter_examples: Vec<CounterExample>,
+    /// The objects of the change that failing requests depend on.
+    pub involved: BTreeSet<ObjectRef>,
     /// Requests that are served before and are not meant to be after.
     pub withdrawn: Vec<Withdrawn>,
     /// Requests that fail before the change, and why: the change is judged relative to that.
@@ -65,7 +67,7 @@ pub struct Proof {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unjudged {
     /// The object.
-    pub object: crate::manifest::ObjectRef,
+    pub object: ObjectRef,
     /// Why, to follow the object's name.
     pub reason: String,
 }
@@ -96,6 +98,7 @@ pub fn prove(provider: ProviderId, before: &ManifestSet, after: &ManifestSet, qu
         states: world.states(),
         requests: 0,
         counter_examples: Vec::new(),
+        involved: BTreeSet::new(),
         withdrawn: Vec::new(),
         broken_before: Vec::new(),
         unjudged: traffic.unjudged(),

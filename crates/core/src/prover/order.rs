@@ -29,21 +29,40 @@ impl Order {
         }
     }
 
-    /// Where each object stands in the order.
+    /// Where each object stands in the order, applied all at once.
     pub(super) fn constraints(self, world: &World<'_>) -> Constraints {
+        self.constraints_of(world, |_| Turn::Now)
+    }
+
+    /// Where each object stands in the order of one commit of several.
+    pub(super) fn constraints_of(self, world: &World<'_>, turn: impl Fn(&ObjectRef) -> Turn) -> Constraints {
+        let turns: Vec<Turn> = world.objects().map(turn).collect();
         let ranks = match self {
             Self::Any => Vec::new(),
-            Self::ArgoCd => argo_cd(world),
+            Self::ArgoCd => argo_cd(world, &turns),
         };
-        Constraints { ranks }
+        Constraints { turns, ranks }
     }
 }
 
 /// The annotation that says in which wave of a sync an object is applied.
 pub(super) const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
 
-/// Where each entry of a world stands; empty where nothing is known.
+/// When an object is applied, seen from one commit of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// By a commit before, which runs everywhere.
+    Before,
+    /// By this one.
+    Now,
+    /// By one after.
+    After,
+}
+
+/// Which conditions the entries of a world may have together.
 pub(super) struct Constraints {
+    turns: Vec<Turn>,
+    /// Where each entry stands; empty where nothing is known.
     ranks: Vec<Rank>,
 }
 
@@ -62,30 +81,37 @@ struct Rank {
 }
 
 impl Constraints {
-    /// Whether there is a state in which these entries have these conditions.
+    /// Whether there is a state in which these entries have these conditions; all but the last are known to go
+    /// together.
     pub(super) fn allow(&self, world: &World<'_>, chosen: &[(usize, usize)]) -> bool {
-        if self.ranks.is_empty() {
-            return true;
-        }
         let value = |(entry, choice): &(usize, usize)| world.values(*entry)[*choice];
-        chosen
-            .iter()
-            .filter(|later| value(later).is_applied)
-            .all(|later| {
-                chosen.iter().all(|earlier| {
-                    let (first, second) = (&self.ranks[earlier.0], &self.ranks[later.0]);
-                    let is_prune = world.manifests(earlier.0).1.is_none();
-                    // A sync that does not prune leaves the object where it is.
-                    if is_prune || world.values(earlier.0).len() == 1 {
-                        return true;
-                    }
-                    match (first.wave < second.wave, first.is_before(second)) {
-                        (true, _) => value(earlier).is_done,
-                        (false, true) => value(earlier).is_applied,
-                        (false, false) => true,
-                    }
-                })
+        let is_its_turn = chosen.last().is_none_or(|last| {
+            let is_same = world.values(last.0).len() == 1;
+            match self.turns[last.0] {
+                Turn::Before => is_same || value(last).is_done,
+                Turn::Now => true,
+                Turn::After => !value(last).is_applied,
+            }
+        });
+        if !is_its_turn || self.ranks.is_empty() {
+            return is_its_turn;
+        }
+        let now = || chosen.iter().filter(|(entry, _)| self.turns[*entry] == Turn::Now);
+        now().filter(|later| value(later).is_applied).all(|later| {
+            now().all(|earlier| {
+                let (first, second) = (&self.ranks[earlier.0], &self.ranks[later.0]);
+                let is_prune = world.manifests(earlier.0).1.is_none();
+                // A sync that does not prune leaves the object where it is.
+                if is_prune || world.values(earlier.0).len() == 1 {
+                    return true;
+                }
+                match (first.wave < second.wave, first.is_before(second)) {
+                    (true, _) => value(earlier).is_done,
+                    (false, true) => value(earlier).is_applied,
+                    (false, false) => true,
+                }
             })
+        })
     }
 }
 
@@ -130,11 +156,12 @@ const KINDS: [&str; 26] = [
 /// The rest of the same list.
 const MORE_KINDS: [&str; 4] = ["CronJob", "IngressClass", "Ingress", "APIService"];
 
-fn argo_cd(world: &World<'_>) -> Vec<Rank> {
+fn argo_cd(world: &World<'_>, turns: &[Turn]) -> Vec<Rank> {
     let entries: Vec<_> = (0..world.len()).map(|entry| world.manifests(entry)).collect();
     let prune_waves = {
-        let pruned = entries.iter().filter(|(_, after)| after.is_none());
-        let mut waves: Vec<i64> = pruned.filter_map(|(before, _)| before.map(wave)).collect();
+        let now = entries.iter().zip(turns).filter(|(_, turn)| **turn == Turn::Now);
+        let pruned = now.filter(|((_, after), _)| after.is_none());
+        let mut waves: Vec<i64> = pruned.filter_map(|((before, _), _)| before.map(wave)).collect();
         waves.sort_unstable();
         waves.dedup();
         waves
@@ -186,8 +213,9 @@ pub(super) fn wave(manifest: &Manifest) -> i64 {
 
 /// Prunes run the waves backwards: the highest is pruned first.
 fn mirrored(waves: &[i64], wave: i64) -> i64 {
-    let place = waves.iter().position(|known| *known == wave).unwrap_or(0);
-    waves.get(waves.len() - 1 - place).copied().unwrap_or(wave)
+    let place = waves.iter().position(|known| *known == wave);
+    let mirrored = place.and_then(|place| waves.iter().rev().nth(place));
+    mirrored.copied().unwrap_or(wave)
 }
 
 /// Read from the live object, so from the state before.

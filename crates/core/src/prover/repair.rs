@@ -1,11 +1,14 @@
 //! The fewest commits that are each safe.
 
+use super::invariants::Ends;
+use super::order::Turn;
 use super::waves::{Wave, waves};
-use super::{Proof, Question, prove};
-use crate::manifest::{Manifest, ManifestSet, ObjectRef};
+use super::{Order, Proof, Question, Request, Traffic, World};
+use crate::manifest::{ManifestSet, ObjectRef};
 use crate::provider::ProviderId;
 
-/// A change taken apart: each commit is safe once the one before runs everywhere.
+/// A change taken apart: each commit is safe once the one before runs everywhere, and no state on the way is one that
+/// the change as a whole would be refused for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Repair {
     /// The objects that each commit changes.
@@ -28,25 +31,30 @@ pub fn repair(
     question: Question,
     proof: &Proof,
 ) -> Option<Repair> {
-    if proof.counter_examples.is_empty() || proof.counter_examples.iter().any(|example| example.is_end) {
+    if proof.counter_examples.is_empty() {
         return None;
     }
     let fighting = fighting(proof);
     if fighting.len() > MOST_OBJECTS {
         return None;
     }
+    let world = World::new(before, after);
+    let traffic = provider.traffic(&world);
     let mut search = Search {
-        provider,
-        before,
-        after,
-        question,
-        proof,
+        kept: kept(&world, traffic.as_ref(), question.order),
+        world: &world,
+        traffic: traffic.as_ref(),
+        order: question.order,
         fighting: &fighting,
         known: Vec::new(),
     };
     let all = (1_u32 << fighting.len()) - 1;
+    // Every way ends in the same state: where that fails, none has to be tried.
+    if !search.is_safe(all, all) {
+        return None;
+    }
     let path = search.shortest(all)?;
-    // What takes no part in the failure goes with the commit that needs it least: the first that stays safe with it.
+    // What takes no part in the failure goes with the first commit.
     let others: Vec<ObjectRef> = proof
         .changes
         .iter()
@@ -65,7 +73,8 @@ pub fn repair(
     Some(Repair { commits, waves })
 }
 
-/// The objects whose order decides: those named by a counter-example.
+/// The objects whose order may decide: those named by a counter-example and, unless they are too many, all others that
+/// failing requests depend on.
 fn fighting(proof: &Proof) -> Vec<ObjectRef> {
     let mut objects: Vec<ObjectRef> = Vec::new();
     for example in &proof.counter_examples {
@@ -76,15 +85,33 @@ fn fighting(proof: &Proof) -> Vec<ObjectRef> {
             }
         }
     }
+    let others = proof.involved.iter().filter(|object| !objects.contains(object));
+    let others: Vec<ObjectRef> = others.cloned().collect();
+    if objects.len() + others.len() <= MOST_OBJECTS {
+        objects.extend(others);
+    }
     objects
 }
 
+/// The kinds of requests of which nothing may be lost, and what they must keep to from the first commit to the last.
+///
+/// A commit that is safe between its own ends is not enough: it may end where the whole change never should be, with
+/// requests withdrawn or a version exposed.
+fn kept(world: &World<'_>, traffic: &dyn Traffic, order: Order) -> Vec<(Request, Ends)> {
+    let constraints = order.constraints(world);
+    let requests = traffic.requests().into_iter();
+    let with_ends = requests.map(|request| {
+        let ends = Ends::of(world, traffic, &constraints, &request);
+        (request, ends)
+    });
+    with_ends.filter(|(_, ends)| ends.is_kept()).collect()
+}
+
 struct Search<'a> {
-    provider: ProviderId,
-    before: &'a ManifestSet,
-    after: &'a ManifestSet,
-    question: Question,
-    proof: &'a Proof,
+    world: &'a World<'a>,
+    traffic: &'a dyn Traffic,
+    order: Order,
+    kept: Vec<(Request, Ends)>,
     fighting: &'a [ObjectRef],
     /// Steps tried before: from, to, whether it is safe.
     known: Vec<(u32, u32, bool)>,
@@ -99,7 +126,7 @@ impl Search<'_> {
             let mut longer = Vec::new();
             for path in &paths {
                 let from = *path.last()?;
-                // Larger steps first: fewer commits, and the first path found takes the most in each.
+                // Larger steps first: of the shortest ways the one whose first commits do the most.
                 for to in (1..=all).rev().filter(|to| to & from == from && *to != from) {
                     if reached.contains(&to) || !self.is_safe(from, to) {
                         continue;
@@ -126,29 +153,29 @@ impl Search<'_> {
         {
             return *is_safe;
         }
-        let is_safe = prove(self.provider, &self.with(from), &self.with(to), self.question).is_safe();
+        let constraints = self
+            .order
+            .constraints_of(self.world, |object| self.turn(object, from, to));
+        let is_safe = self.kept.iter().all(|(request, ends)| {
+            let mut holds = true;
+            let is_complete = self.world.explore(&constraints, |state| {
+                holds &= ends.violated_by(&self.traffic.serve(state, request)).is_none();
+            });
+            holds && is_complete
+        });
         self.known.push((from, to, is_safe));
         is_safe
     }
 
-    /// The manifests with some of the fighting objects applied, and all others once the first is.
-    fn with(&self, applied: u32) -> ManifestSet {
-        let is_applied =
-            |object: &ObjectRef| match self.fighting.iter().position(|fighting| fighting == object) {
-                Some(place) => applied & (1 << place) != 0,
-                None => applied != 0,
-            };
-        let is_changed =
-            |object: &ObjectRef| self.proof.changes.iter().any(|change| change.object == *object);
-        let kept = self
-            .before
-            .iter()
-            .filter(|old| !is_changed(&old.object) || !is_applied(&old.object));
-        let new = self
-            .after
-            .iter()
-            .filter(|new| is_changed(&new.object) && is_applied(&new.object));
-        ManifestSet::new(kept.chain(new).cloned().collect::<Vec<Manifest>>())
+    /// When an object is applied, seen from a step; what takes no part in the failure goes with the first.
+    fn turn(&self, object: &ObjectRef, from: u32, to: u32) -> Turn {
+        let place = self.fighting.iter().position(|fighting| fighting == object);
+        let is_in = |set: u32| place.map_or(set != 0, |place| set & (1 << place) != 0);
+        match (is_in(from), is_in(to)) {
+            (true, _) => Turn::Before,
+            (false, true) => Turn::Now,
+            (false, false) => Turn::After,
+        }
     }
 
     fn objects(&self, set: u32) -> Vec<ObjectRef> {

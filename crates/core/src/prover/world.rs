@@ -129,6 +129,15 @@ impl<'a> World<'a> {
         changed.filter_map(|entry| Some((&entry.before.or(entry.after)?.object, entry.before, entry.after)))
     }
 
+    /// What each entry is about.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &ObjectRef> {
+        let manifests = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.before.or(entry.after));
+        manifests.map(|manifest| &manifest.object)
+    }
+
     pub(super) fn changes(&self) -> Vec<Change> {
         self.changed()
             .map(|(object, before, after)| Change {

@@ -45,6 +45,11 @@ pub(super) trait Backends: Sync {
     /// The hosts that a route is for, as the outside calls them.
     fn hosts(&self, route: &Value) -> Vec<String>;
 
+    /// What is wrong with its objects, release or not.
+    fn lint(&self, _application: &Application) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+
     /// A route of ours for callers of a Service that no route of the user's is about, with the list of backends
     /// empty; `None` where the user has to write one.
     fn own_route(&self, _service: &Manifest) -> Option<Value> {
@@ -73,6 +78,10 @@ impl<B: Backends> Provider for B {
             backend.is_some_and(|backend| environment.base.iter().any(|route| names(self, route, &backend)))
         };
         application.environments.values().all(has_route)
+    }
+
+    fn lint(&self, application: &Application) -> Vec<Diagnostic> {
+        Backends::lint(self, application)
     }
 
     fn check_start(&self, application: &Application, release: &Release) -> Vec<Diagnostic> {

@@ -6,11 +6,13 @@
 use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
-use super::ProviderId;
 use super::backends::Backends;
 use super::cluster::full_name;
+use super::istio::Istio;
+use super::{Provider, ProviderId};
+use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, ObjectRef};
-use crate::model::Environment;
+use crate::model::{Application, Environment};
 
 const GROUP: &str = "networking.istio.io";
 
@@ -84,6 +86,10 @@ impl Backends for IstioHosts {
                     .is_some_and(|own| full_name(own, namespace) == host)
             })
             .collect()
+    }
+
+    fn lint(&self, application: &Application) -> Vec<Diagnostic> {
+        Provider::lint(&Istio, application)
     }
 
     /// A route for callers in the mesh.

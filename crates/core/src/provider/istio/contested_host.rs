@@ -73,6 +73,7 @@ mod tests {
         let found = find(&Environment {
             name: "staging".to_owned(),
             base: Vec::new(),
+            parts: indexmap::IndexMap::new(),
             patches: Vec::new(),
             rendered: ManifestSet::new(specs.iter().enumerate().map(manifest).collect()),
         });

@@ -209,6 +209,7 @@ mod tests {
         find(&Environment {
             name: "staging".to_owned(),
             base: Vec::new(),
+            parts: indexmap::IndexMap::new(),
             patches: Vec::new(),
             rendered: ManifestSet::new(vec![routes]),
         })
