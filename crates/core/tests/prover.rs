@@ -10,9 +10,14 @@
 //! | capacity | `search::what_must_hold_in_every_state` | capacity: it shrinks before its share does |
 //! | withdrawn | `search::what_is_not_the_changes_fault_is_said` |  |
 //! | withdrawn only by who admitted | `search::what_must_hold_in_every_state` | allowed: the new version does not know the caller |
+//! | judged relative to before | `search::what_is_not_the_changes_fault_is_said` |  |
 //! | broken before is told | `search::what_is_not_the_changes_fault_is_said` |  |
 //! | unjudged | `istio::what_is_not_judged_is_said` | CUSTOM |
 //! | search cut | `search::a_search_that_is_cut_is_not_safe` |  |
+//! | cut is not safe | `search::a_search_that_is_cut_is_not_safe` |  |
+//! | the end includes rollouts | `search::a_rollout_that_is_not_done_is_no_end` |  |
+//! | old and new pods together | `search::what_must_hold_in_every_state` | exposure: old pods in one subset, new ones in the other |
+//! | of each a half | `search::what_must_hold_in_every_state` | exposure: old and new pods together are as many as before |
 //! | created without pods | `order::what_the_order_of_one_sync_makes_safe` | created |
 //! | updated: rollout conditions | `search::a_workload_is_in_every_condition_of_its_rollout` | rolled |
 //! | only a new template rolls | `search::a_workload_is_in_every_condition_of_its_rollout` | scaled, without new pods |
@@ -22,16 +27,27 @@
 //! | maxUnavailable as many | `search::a_workload_is_in_every_condition_of_its_rollout` | as many as there are |
 //! | no surge | `search::a_workload_is_in_every_condition_of_its_rollout` | one pod that has to go first |
 //! | StatefulSet of one | `search::a_workload_is_in_every_condition_of_its_rollout` | a StatefulSet with one pod |
-//! | wave waits for health | `order::what_the_order_of_one_sync_makes_safe` |  |
-//! | waves | `order::what_the_order_of_one_sync_makes_safe` |  |
-//! | mirrored prune waves | `order::what_the_order_of_one_sync_makes_safe` |  |
-//! | PruneLast of the live object | `order::what_the_order_of_one_sync_makes_safe` |  |
-//! | kind order | `order::what_the_order_of_one_sync_makes_safe` |  |
-//! | by name | `order::what_the_order_of_one_sync_makes_safe` |  |
+//! | wave waits for health | `order::what_the_order_of_one_sync_makes_safe` | a wave waits until pods are ready |
+//! | waves | `order::what_the_order_of_one_sync_makes_safe` | by waves |
+//! | mirrored prune waves | `order::what_the_order_of_one_sync_makes_safe` | prunes run the waves backwards |
+//! | PruneLast of the live object | `order::what_the_order_of_one_sync_makes_safe` | PruneLast of the live object |
+//! | kind order | `order::what_the_order_of_one_sync_makes_safe` | a kind before a kind |
+//! | by name | `order::what_the_order_of_one_sync_makes_safe` | by name |
+//! | prune first | `order::what_the_order_of_one_sync_makes_safe` | prunes come first, whatever their names |
+//! | unpruned objects stay | `order::what_the_order_of_one_sync_makes_safe` | what is not pruned stays |
+//! | neighbours of one kind | `order::what_the_order_of_one_sync_makes_safe` | neighbours of one kind are sent together |
 //! | repair: each safe | `repair::the_fewest_commits_that_are_each_safe` | a subset before its route |
 //! | waves: proven | `repair::one_sync_of_argo_cd_where_waves_help` | none where both are pruned, by the waves of the live objects |
 //! | waves: below what is pruned | `repair::one_sync_of_argo_cd_where_waves_help` | what is pruned keeps its wave, so the route goes before |
 //! | waves: none needed | `repair::no_waves_where_the_order_of_kinds_is_enough` |  |
+//! | repair: fewest | `repair::the_fewest_commits_that_are_each_safe` | what may go together does |
+//! | repair: larger steps first | `repair::the_fewest_commits_that_are_each_safe` | the first commit does what it may |
+//! | repair: the ends are those of the whole change | `repair::the_fewest_commits_that_are_each_safe` | nobody is exposed in between |
+//! | repair: none where the end fails | `repair::the_fewest_commits_that_are_each_safe` | a failing end is not cut into commits that each seem fine |
+//! | repair: all that failing requests depend on | `repair::the_fewest_commits_that_are_each_safe` | what may go together does |
+//! | repair: the rest goes with the first | `repair::the_fewest_commits_that_are_each_safe` | what would need too many tries is not said to be safe |
+//! | repair: ranks within one commit | `repair::the_commits_that_the_order_of_one_sync_leaves` | a later commit does not hold up what is applied before |
+//! | repair: waves of prunes within one commit | `repair::the_commits_that_the_order_of_one_sync_leaves` | waves of prunes are mirrored within one commit |
 //! | subset: caller namespace | `istio::subsets_are_found_where_istio_looks` | first in the caller's namespace |
 //! | subset: root namespace | `istio::subsets_are_found_where_istio_looks` | last in the root namespace |
 //! | subset: merged rules | `istio::subsets_are_found_where_istio_looks` | in every rule of the namespace |
@@ -43,6 +59,7 @@
 //! | VirtualService exactness | `istio::the_virtual_service_that_takes_a_request` | a name before a wildcard |
 //! | gateways vs mesh | `istio::the_virtual_service_that_takes_a_request` | one for a gateway alone |
 //! | short hosts | `istio::services_ports_and_pods` | a selector narrows a subset |
+//! | outside the mesh: no routes | `istio::the_virtual_service_that_takes_a_request` | callers without a proxy know no routes |
 //! | first rule wins | `istio::the_rule_that_takes_a_request` | the first that matches |
 //! | match uri | `istio::the_rule_that_takes_a_request` | none |
 //! | match method | `istio::the_rule_that_takes_a_request` | method, another |
@@ -53,6 +70,9 @@
 //! | match withoutHeaders | `istio::the_rule_that_takes_a_request` | without a header, there |
 //! | match unknown | `istio::the_rule_that_takes_a_request` | what is not known |
 //! | match gateways | `istio::the_rule_that_takes_a_request` | gateways of a match |
+//! | regex | `istio::the_rule_that_takes_a_request` | uri regex, another |
+//! | regex of the field | `istio::the_rule_that_takes_a_request` | regex of another header |
+//! | regex of the pattern | `istio::the_rule_that_takes_a_request` | header regex, another |
 //! | ignoreUriCase | `istio::the_rule_that_takes_a_request` | uri without regard to case |
 //! | prefix | `istio::the_rule_that_takes_a_request` | uri prefix |
 //! | weight 0 harmless | `istio::weights_are_relative_and_nothing_takes_nothing` | a missing subset of weight 0 loses nothing |
@@ -61,6 +81,7 @@
 //! | route port missing | `istio::services_ports_and_pods` | a port that it does not have |
 //! | only port | `istio::services_ports_and_pods` | the only port, where the route says none |
 //! | named target port | `istio::services_ports_and_pods` | a target port by a name that no pod has |
+//! | selector and subset labels | `istio::services_ports_and_pods` | a selector narrows a subset |
 //! | subset labels | `istio::services_ports_and_pods` | a selector narrows a subset |
 //! | pods namespace | `istio::services_ports_and_pods` | pods of another namespace |
 //! | HPA floor | `istio::services_ports_and_pods` | an autoscaler's floor |
@@ -95,8 +116,6 @@
 //! | DISABLE has no identity | `istio::mutual_tls` | disabled, nobody has an identity |
 //! | unknown kinds said | `istio::what_is_not_judged_is_said` | EnvoyFilter for the pods |
 //! | unknown parts said | `istio::what_is_not_judged_is_said` | CUSTOM |
-//!
-//! Disabled without a failing test, so still to be told apart: judged relative to before, cut is not safe, end includes rollouts, rollout halves, prune first, unpruned objects stay, neighbours of one kind, repair: fewest, repair: none where the end fails, regex, selector and subset labels, outside the mesh: no routes.
 #![expect(clippy::disallowed_methods, reason = "fixtures are files")]
 
 mod fixtures;

@@ -217,16 +217,13 @@ fn the_virtual_service_that_takes_a_request() {
 
 #[test]
 fn the_rule_that_takes_a_request() {
-    let two = |matched: &str| {
+    let told_apart = |one: &str, other: &str| {
         vec![routes(
             "web",
-            &format!(
-                "hosts: [web], http: [{}, {}]",
-                rule(matched, "v1"),
-                rule("", "v2")
-            ),
+            &format!("hosts: [web], http: [{}, {}]", rule(one, "v1"), rule(other, "v2")),
         )]
     };
+    let two = |matched: &str| told_apart(matched, "");
     let host = HOST;
     let request = |what: &str| format!("{host}{what} from elsewhere/somebody");
     let rows: Vec<(&'static str, Vec<String>, String, &str)> = vec![
@@ -328,6 +325,24 @@ fn the_rule_that_takes_a_request() {
             two("{headers: {cookie: {regex: '.*a.*'}}}"),
             request("/ with cookie like .*a.*"),
             "v1 100 %",
+        ),
+        (
+            "header regex, another",
+            told_apart(
+                "{headers: {cookie: {regex: a}}}",
+                "{headers: {cookie: {regex: b}}}",
+            ),
+            request("/ with cookie like b"),
+            "v2 100 %",
+        ),
+        (
+            "regex of another header",
+            told_apart(
+                "{headers: {cookie: {regex: a}}}",
+                "{headers: {agent: {regex: a}}}",
+            ),
+            request("/ with agent like a"),
+            "v2 100 %",
         ),
         (
             "without a header, missing",

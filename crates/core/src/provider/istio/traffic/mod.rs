@@ -91,7 +91,7 @@ impl Serving<'_> {
         let request = self.request;
         // Without a proxy of its own a caller sees the Service alone.
         if request.caller == Caller::Outside {
-            return self.plain(&request.host, Caller::Outside.principal());
+            return self.plain();
         }
         // Where a Service has no such port, nobody listens; on port 80 its name is as good as any that a
         // VirtualService gives a route.
@@ -101,11 +101,10 @@ impl Serving<'_> {
         {
             return Outcome::failure(no_route(request));
         }
-        let principal = request.caller.principal();
         match self.virtual_service() {
             None if request.entry != Entry::Sidecar => Outcome::failure(no_route(request)),
-            None => self.plain(&request.host, principal),
-            Some(service) if service.http.is_empty() => self.plain(&request.host, principal),
+            None => self.plain(),
+            Some(service) if service.http.is_empty() => self.plain(),
             Some(service) => match service
                 .http
                 .iter()
@@ -172,8 +171,9 @@ impl Serving<'_> {
         outcome
     }
 
-    /// To a host without any route.
-    fn plain(&self, host: &str, principal: Option<&str>) -> Outcome {
+    /// To the host that is called, without any route.
+    fn plain(&self) -> Outcome {
+        let host = &self.request.host;
         let is_there = match self.service(host) {
             Known::There(service) => service.has_port(self.request.port),
             Known::Gone => false,
@@ -184,13 +184,12 @@ impl Serving<'_> {
             return Outcome::failure(no_route(self.request));
         }
         let target = Target {
-            host: host.to_owned(),
+            host: host.clone(),
             subset: None,
             port: None,
             weight: 1,
         };
-        let namespace = principal.and_then(|_| self.request.caller.namespace());
-        self.reach(&target, &[], namespace.unwrap_or_default())
+        self.reach(&target, &[], self.request.caller.namespace().unwrap_or_default())
     }
 
     /// To a destination of a route; `namespace` completes a short host.

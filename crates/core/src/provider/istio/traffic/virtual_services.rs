@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::super::cluster::full_name;
 use super::destinations::{ExportTo, Target};
 use crate::manifest::{Manifest, ObjectRef};
-use crate::prover::{Caller, Entry, Request};
+use crate::prover::{Entry, Request};
 
 /// A VirtualService as far as HTTP requests are concerned.
 #[derive(Debug)]
@@ -151,10 +151,7 @@ impl VirtualService {
     /// How exactly it names the host of a request that it takes.
     pub(super) fn takes(&self, request: &Request) -> Option<(bool, usize)> {
         let is_seen = request.entry != Entry::Sidecar || self.export.covers(request.caller.namespace());
-        if !is_seen || request.caller == Caller::Outside {
-            return None;
-        }
-        self.names(request)
+        is_seen.then(|| self.names(request)).flatten()
     }
 
     /// How exactly it names a host, whoever calls: longer is more exact, a wildcard less than a name.
