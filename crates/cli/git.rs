@@ -5,6 +5,7 @@
 
 mod process;
 mod snapshot;
+mod staged;
 mod status;
 
 use std::ffi::OsStr;
@@ -17,8 +18,11 @@ use tidegate_core::repo::RepoPath;
 
 use process::{Finished, find_program, run_within};
 pub(crate) use snapshot::Snapshot;
+pub(crate) use staged::Staged;
 use status::{Mark, parse_status};
 
+/// The commit that is checked out.
+const HEAD: &str = "HEAD^{commit}";
 const LIMIT: Duration = Duration::from_secs(10);
 /// A commit may wait for a person to unlock a signing key.
 const COMMIT_LIMIT: Duration = Duration::from_secs(60);
@@ -41,6 +45,7 @@ pub(crate) struct Git {
     git_dir: PathBuf,
     /// From the top level to the root: empty, or ending with `/`.
     prefix: String,
+    head: Option<String>,
 }
 
 /// Git could not do what was asked.
@@ -89,20 +94,24 @@ impl Git {
             top_level: PathBuf::new(),
             git_dir: PathBuf::new(),
             prefix: String::new(),
+            head: None,
         };
-        let asked = ["--show-toplevel", "--absolute-git-dir", "--show-prefix"];
+        // Everything at once: each run of git takes longer than what it is asked.
+        let asked = [
+            "--show-toplevel",
+            "--absolute-git-dir",
+            "--show-prefix",
+            "--revs-only",
+            HEAD,
+        ];
         let answer = git.run("rev-parse", asked.map(OsStr::new), LIMIT).ok()?;
         let answer = String::from_utf8(answer).ok()?;
-        let [top_level, git_dir, prefix] = answer
-            .strip_suffix('\n')?
-            .split('\n')
-            .collect::<Vec<_>>()
-            .try_into()
-            .ok()?;
-        git.top_level = PathBuf::from(top_level);
-        git.git_dir = PathBuf::from(git_dir);
-        git.prefix = prefix.to_owned();
-        Some(git)
+        let mut lines = answer.strip_suffix('\n')?.split('\n');
+        git.top_level = PathBuf::from(lines.next()?);
+        git.git_dir = PathBuf::from(lines.next()?);
+        git.prefix = lines.next()?.to_owned();
+        git.head = lines.next().map(str::to_owned);
+        lines.next().is_none().then_some(git)
     }
 
     /// The top of the work tree.
@@ -121,14 +130,9 @@ impl Git {
         &self.git_dir
     }
 
-    /// The commit that is checked out; `None` before the first.
-    pub(crate) fn head(&self) -> Result<Option<String>, GitError> {
-        let asked = ["--verify", "--quiet", "HEAD^{commit}"];
-        match self.run("rev-parse", asked.map(OsStr::new), LIMIT) {
-            Ok(id) => Ok(Some(String::from_utf8_lossy(&id).trim().to_owned())),
-            Err(GitError::Failed { message, .. }) if message.is_empty() => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// The commit that was checked out when this was opened; `None` before the first.
+    pub(crate) fn head(&self) -> Option<&str> {
+        self.head.as_deref()
     }
 
     /// Those of the paths (of a folder: the files in it) that differ from the last commit, in the index or on
@@ -177,11 +181,8 @@ impl Git {
             }
             return Err(error);
         }
-        let no_commit = || GitError::Failed {
-            action: "commit".into(),
-            message: "there is no commit".into(),
-        };
-        self.head()?.ok_or_else(no_commit)
+        let id = self.run("rev-parse", ["--verify", HEAD].map(OsStr::new), LIMIT)?;
+        Ok(String::from_utf8_lossy(&id).trim().to_owned())
     }
 
     fn status(&self, paths: &[RepoPath]) -> Result<Vec<(Mark, RepoPath)>, GitError> {
@@ -296,6 +297,8 @@ impl Git {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_core::repo::Repo;
+
     use super::*;
     use crate::disk::scratch::{Scratch, path};
 
@@ -350,13 +353,13 @@ mod tests {
         let scratch = repository(&[]);
         scratch.put("a", "1");
         let opened = Git::open(scratch.path()).unwrap();
-        assert_eq!(opened.head().unwrap(), None);
+        assert_eq!(opened.head(), None);
         assert_eq!(
             opened.uncommitted(&[path("a"), path("none")]).unwrap(),
             [path("a")]
         );
         let id = opened.commit(&[path("a")], "first").unwrap();
-        assert_eq!(opened.head().unwrap(), Some(id));
+        assert_eq!(Git::open(scratch.path()).unwrap().head(), Some(id.as_str()));
     }
 
     #[test]
@@ -418,6 +421,89 @@ mod tests {
                 .unwrap(),
             []
         );
+    }
+
+    /// The files of a folder, `name: text` each.
+    fn files(snapshot: &Snapshot, folder: &str) -> Vec<String> {
+        let paths = snapshot.list(&path(folder)).unwrap().into_iter();
+        let texts = paths.map(|path| {
+            let text = snapshot.read(&path);
+            let text = text.map_or_else(|error| error.to_string(), Option::unwrap_or_default);
+            format!("{}: {text}", path.file_name())
+        });
+        texts.collect()
+    }
+
+    fn both_ends(opened: &Git, folder: &str) -> [Vec<String>; 2] {
+        let staged = opened.staged(opened.head()).unwrap();
+        let (before, after) = opened.at_both_ends(&staged, &[path(folder)]).unwrap();
+        [files(&before, folder), files(&after, folder)]
+    }
+
+    #[test]
+    fn the_index_is_the_commit_and_what_is_staged() {
+        let scratch = repository(&[
+            ("app/gap/same", "1"),
+            ("app/gap/edited", "1"),
+            ("app/gap/gone", "1"),
+        ]);
+        scratch.put("app/gap/edited", "2");
+        scratch.put("app/gap/new", "2");
+        scratch.put("elsewhere/new", "2");
+        std::fs::remove_file(scratch.path().join("app/gap/gone")).unwrap();
+        git(&scratch, &["add", "-A"]);
+        scratch.put("app/gap/same", "not staged");
+        scratch.put("app/gap/intended", "not staged");
+        git(&scratch, &["add", "--intent-to-add", "app/gap/intended"]);
+        let opened = Git::open(&scratch.path().join("app")).unwrap();
+        let before = ["edited: 1", "gone: 1", "same: 1"];
+        let after = ["edited: 2", "new: 2", "same: 1"];
+        assert_eq!(both_ends(&opened, "gap"), [&before[..], &after[..]]);
+        // Only what is asked for.
+        let staged = opened.staged(opened.head()).unwrap();
+        let (_, rest) = opened.at_both_ends(&staged, &[path("ga")]).unwrap();
+        assert!(files(&rest, "gap").is_empty());
+    }
+
+    #[test]
+    fn before_the_first_commit_the_index_is_all() {
+        let scratch = repository(&[]);
+        scratch.put("gap/new", "1");
+        git(&scratch, &["add", "-A"]);
+        let opened = Git::open(scratch.path()).unwrap();
+        assert_eq!(both_ends(&opened, "gap"), [vec![], vec!["new: 1".to_owned()]]);
+    }
+
+    #[test]
+    fn of_a_conflict_the_own_side_is_taken() {
+        let scratch = repository(&[("gap/both", "1"), ("gap/ours", "1"), ("gap/theirs", "1")]);
+        let commit = |name: &str, edits: &[(&str, &str)], gone: &str| {
+            git(&scratch, &["checkout", "--quiet", "-B", name, "main"]);
+            edits.iter().for_each(|(file, text)| scratch.put(file, text));
+            std::fs::remove_file(scratch.path().join(gone)).unwrap();
+            git(&scratch, &["commit", "--quiet", "-am", name]);
+        };
+        git(&scratch, &["branch", "--move", "--force", "main"]);
+        commit(
+            "others",
+            &[("gap/both", "others"), ("gap/ours", "others")],
+            "gap/theirs",
+        );
+        commit("own", &[("gap/both", "own"), ("gap/theirs", "own")], "gap/ours");
+        let mut merge = Command::new("git");
+        let merged = merge
+            .args(["merge", "others"])
+            .current_dir(scratch.path())
+            .output();
+        assert!(!merged.unwrap().status.success());
+        let own = ["both: own".to_owned(), "theirs: own".to_owned()];
+        let opened = Git::open(scratch.path()).unwrap();
+        assert_eq!(both_ends(&opened, "gap"), [own.clone(), own.clone()]);
+        // Against another commit as well.
+        let base = opened.commit_of("main").unwrap();
+        let staged = opened.staged(Some(&base)).unwrap();
+        let (_, after) = opened.at_both_ends(&staged, &[path("gap")]).unwrap();
+        assert_eq!(files(&after, "gap"), own);
     }
 
     #[test]

@@ -7,17 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tidegate_core::check::{Verdict, judge, lint};
 use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
+use tidegate_core::layout::LayoutId;
 use tidegate_core::prover::Question;
 use tidegate_core::repo::{Repo, RepoPath};
 use tidegate_core::schema::config::Config;
 use tidegate_core::transition;
 
-use super::revision::{folders_of, no_git};
+use super::revision::{folders_of, is_there, no_git};
 use super::write::{Guard, finish};
 use super::{Outcome, Stop};
 use crate::args::{CheckArgs, CheckFormat, WriteArgs};
-use crate::disk::DiskRepo;
-use crate::git::{Git, Snapshot};
+use crate::disk::{self, DiskRepo};
+use crate::git::{Git, Snapshot, Staged};
 use crate::report::findings::{Finding, Findings, Judged};
 use crate::report::{self, check};
 use crate::workspace::Workspace;
@@ -147,9 +148,12 @@ struct Change<'a> {
     paths: BTreeSet<RepoPath>,
     /// The applications whose folders hold some of them.
     touched: BTreeSet<RepoPath>,
+    /// The folders of plain manifests that a release speaks of, before or after.
+    plain: BTreeSet<RepoPath>,
     /// Whether something that all applications share differs.
     touches_all: bool,
-    is_staged: bool,
+    /// What is staged, where that is looked at instead of the files on disk.
+    staged: Option<Staged>,
     /// Both ends, for a person.
     described: String,
 }
@@ -157,9 +161,8 @@ struct Change<'a> {
 impl<'a> Change<'a> {
     fn find(workspace: &'a Workspace, args: &CheckArgs) -> Result<Self, Stop> {
         let git = workspace.git();
-        let is_staged = args.staged;
         let Some(git) = git else {
-            if args.base.is_some() || is_staged {
+            if args.base.is_some() || args.staged {
                 return Err(no_git().into());
             }
             let described = "the files as they are (no git repository: no change to judge)".to_owned();
@@ -168,21 +171,26 @@ impl<'a> Change<'a> {
                 base: None,
                 paths: BTreeSet::new(),
                 touched: BTreeSet::new(),
+                plain: BTreeSet::new(),
                 touches_all: false,
-                is_staged,
+                staged: None,
                 described,
             });
         };
         let base = match &args.base {
             Some(revision) => Some(git.commit_of(revision)?),
-            None => git.head()?,
+            None => git.head().map(str::to_owned),
         };
-        let paths = match is_staged {
-            true => git.staged(base.as_deref())?,
-            false => git.changed(base.as_deref())?,
+        let staged = match args.staged {
+            true => Some(git.staged(base.as_deref())?),
+            false => None,
+        };
+        let paths: BTreeSet<RepoPath> = match &staged {
+            Some(staged) => staged.paths().cloned().collect(),
+            None => git.changed(base.as_deref())?.into_iter().collect(),
         };
         let from = args.base.as_deref().unwrap_or("HEAD");
-        let to = if is_staged {
+        let to = if args.staged {
             "the index"
         } else {
             "the working tree"
@@ -191,13 +199,18 @@ impl<'a> Change<'a> {
             Some(_) => format!("{from} → {to}"),
             None => format!("{to} (there is no commit to compare with)"),
         };
+        let mut plain: BTreeSet<RepoPath> = disk::released(workspace.root()).into_iter().collect();
+        plain.extend(paths.iter().filter_map(disk::released_by));
+        let is_shared =
+            |path: &RepoPath| path.as_str().starts_with(".tidegate/") && disk::released_by(path).is_none();
         Ok(Self {
             git: Some(git),
             base,
-            touched: paths.iter().filter_map(application_of).collect(),
-            touches_all: paths.iter().any(|path| path.as_str().starts_with(".tidegate/")),
-            paths: paths.into_iter().collect(),
-            is_staged,
+            touched: touched(&paths, &plain),
+            touches_all: paths.iter().any(is_shared),
+            plain,
+            paths,
+            staged,
             described,
         })
     }
@@ -224,9 +237,37 @@ impl<'a> Change<'a> {
         Ok(folders)
     }
 
+    /// The files of an application in the commit before, where they may differ from those on disk.
+    fn before(&self, folder: &RepoPath, folders: &[RepoPath]) -> Result<Snapshot, Stop> {
+        match (self.git, &self.base) {
+            (Some(git), Some(base)) if self.touches(folder) => Ok(git.at(base, folders)?),
+            _ => Ok(Snapshot::default()),
+        }
+    }
+
+    fn layout(&self, folder: &RepoPath) -> LayoutId {
+        match self.plain.contains(folder) {
+            true => LayoutId::Manifests,
+            false => LayoutId::Gap,
+        }
+    }
+
     fn touches(&self, folder: &RepoPath) -> bool {
         self.touches_all || self.touched.contains(folder)
     }
+}
+
+/// The applications that some files belong to.
+fn touched(paths: &BTreeSet<RepoPath>, plain: &BTreeSet<RepoPath>) -> BTreeSet<RepoPath> {
+    let is_in = |path: &RepoPath, folder: &RepoPath| {
+        disk::released_by(path).as_ref() == Some(folder)
+            || Path::new(path.as_str()).starts_with(folder.as_str())
+    };
+    let of_plain = plain
+        .iter()
+        .filter(|folder| paths.iter().any(|path| is_in(path, folder)));
+    let of_spec = paths.iter().filter_map(application_of);
+    of_spec.chain(of_plain.cloned()).collect()
 }
 
 /// The application whose `gap` folder a file is in.
@@ -260,15 +301,14 @@ fn check_application(
     folder: &RepoPath,
     args: &CheckArgs,
 ) -> Result<Checked, Stop> {
-    let folders = folders_of(folder);
-    let after: Box<dyn Repo> = match change.git.filter(|_| change.is_staged) {
-        Some(git) => Box::new(git.index(&folders)?),
+    let folders = folders_of(change.layout(folder), folder);
+    let (before, after): (_, Box<dyn Repo>) = match (change.git, &change.staged) {
+        (Some(git), Some(staged)) => {
+            let (before, after) = git.at_both_ends(staged, &folders)?;
+            (before, Box::new(after))
+        }
         // One for each application: what was read of the one before is not needed any more.
-        None => Box::new(DiskRepo::new(root)),
-    };
-    let before = match (change.git, &change.base) {
-        (Some(git), Some(base)) if change.touches(folder) => git.at(base, &folders)?,
-        _ => Snapshot::default(),
+        _ => (change.before(folder, &folders)?, Box::new(DiskRepo::new(root))),
     };
     let mut checked = Checked {
         findings: Vec::new(),
@@ -276,9 +316,12 @@ fn check_application(
         after,
         before,
     };
-    let spec = folder.join("gap/gap.yaml");
-    if checked.after.read(&spec).map_err(Failure::from)?.is_none() {
-        if checked.before.read(&spec).ok().flatten().is_some() {
+    let spec = match change.layout(folder) {
+        LayoutId::Gap => folder.join("gap/gap.yaml"),
+        plain @ LayoutId::Manifests => plain.release_file(folder),
+    };
+    if !is_there(checked.after.as_ref(), folder)? {
+        if is_there(&checked.before, folder).unwrap_or(false) {
             let message = "this application is removed, with every request it serves";
             let removed = Diagnostic::warning(Code::Withdrawn, message).at(Location::file(&spec));
             checked.findings.push((None, removed.hint("fine if it is meant")));
@@ -336,9 +379,9 @@ fn earlier(
     snapshot: &Snapshot,
     folder: &RepoPath,
 ) -> Result<Option<(Config, tidegate_core::model::Application)>, Failure> {
-    match snapshot.read(&folder.join("gap/gap.yaml"))? {
-        None => Ok(None),
-        Some(_) => load(snapshot, folder).map(Some),
+    match is_there(snapshot, folder)? {
+        false => Ok(None),
+        true => load(snapshot, folder).map(Some),
     }
 }
 
@@ -366,7 +409,7 @@ fn fix(workspace: &Workspace, folders: &[RepoPath]) -> Result<(), Stop> {
         allow_dirty: true,
     };
     for folder in folders {
-        if workspace.repo().read(&folder.join("gap/gap.yaml"))?.is_none() {
+        if !is_there(workspace.repo(), folder)? {
             continue;
         }
         let checkout = workspace.load(folder)?;

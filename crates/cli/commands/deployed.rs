@@ -52,7 +52,13 @@ impl<'a> Lagging<'a> {
                 "name the revision that {name} runs: --deployed {name}=REV"
             ))
         };
-        let environment = match environment_at(git, &commit, &chosen.folder, name) {
+        let environment = match environment_at(
+            git,
+            &commit,
+            chosen.checkout.application.layout,
+            &chosen.folder,
+            name,
+        ) {
             Ok(Some(environment)) => environment,
             Ok(None) => {
                 let message = format!("`{revision}` has no {name} of this application");
@@ -91,9 +97,12 @@ impl<'a> Lagging<'a> {
     fn stops(&self, chosen: &Chosen<'_>) -> Result<impl Iterator<Item = Deployed>, Stop> {
         let folder = chosen.folder.clone();
         let name = self.deployed.environment.name.clone();
-        let commits = self.git.commits_since(&self.commit, &folders_of(&folder))?;
+        let layout = chosen.checkout.application.layout;
+        let commits = self
+            .git
+            .commits_since(&self.commit, &folders_of(layout, &folder))?;
         Ok(commits.into_iter().filter_map(move |commit| {
-            let environment = environment_at(self.git, &commit, &folder, &name).ok()??;
+            let environment = environment_at(self.git, &commit, layout, &folder, &name).ok()??;
             let revision = commit.get(..12).unwrap_or(&commit).to_owned();
             Some(Deployed {
                 revision,

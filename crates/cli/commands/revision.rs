@@ -1,6 +1,7 @@
 //! An application as a revision of git has it.
 
-use tidegate_core::layout::gap;
+use tidegate_core::diagnostic::Failure;
+use tidegate_core::layout::{self, LayoutId};
 use tidegate_core::model::Environment;
 use tidegate_core::repo::{Repo, RepoPath};
 use tidegate_core::schema::config::Config;
@@ -9,8 +10,17 @@ use super::Stop;
 use crate::git::Git;
 
 /// Where everything lies that an application is read from.
-pub(super) fn folders_of(folder: &RepoPath) -> [RepoPath; 2] {
-    [folder.join("gap"), RepoPath::root().join(".tidegate")]
+pub(super) fn folders_of(layout: LayoutId, folder: &RepoPath) -> [RepoPath; 2] {
+    [layout.folder(folder), RepoPath::root().join(".tidegate")]
+}
+
+/// Whether a folder holds an application.
+pub(super) fn is_there(repo: &dyn Repo, folder: &RepoPath) -> Result<bool, Failure> {
+    if repo.read(&folder.join("gap/gap.yaml"))?.is_some() {
+        return Ok(true);
+    }
+    let config = Config::load(repo, &RepoPath::root())?;
+    Ok(LayoutId::of(repo, folder, &config)?.is_some())
 }
 
 /// There is nothing that a revision could be looked up in.
@@ -22,14 +32,15 @@ pub(super) fn no_git() -> anyhow::Error {
 pub(super) fn environment_at(
     git: &Git,
     commit: &str,
+    layout: LayoutId,
     folder: &RepoPath,
     environment: &str,
 ) -> Result<Option<Environment>, Stop> {
-    let snapshot = git.at(commit, &folders_of(folder))?;
-    if snapshot.read(&folder.join("gap/gap.yaml"))?.is_none() {
+    let snapshot = git.at(commit, &folders_of(layout, folder))?;
+    if !is_there(&snapshot, folder)? {
         return Ok(None);
     }
     let config = Config::load(&snapshot, &RepoPath::root())?;
-    let mut application = gap::load_environment(&snapshot, folder, &config, environment)?;
+    let mut application = layout::load_environment(&snapshot, folder, &config, environment)?;
     Ok(application.environments.shift_remove(environment))
 }

@@ -60,28 +60,37 @@ pub(crate) fn discover(root: &Path, below: &RepoPath) -> Result<Vec<RepoPath>, R
             found.push(below.join(folder.as_str()));
         }
     }
-    found.extend(released(root, below));
+    let is_below = |folder: &RepoPath| Path::new(folder.as_str()).starts_with(below.as_str());
+    found.extend(released(root).into_iter().filter(is_below));
     found.sort();
     found.dedup();
     Ok(found)
 }
 
-/// The folders of plain manifests that a release file in `.tidegate/releases` speaks of, at and below a folder.
-fn released(root: &Path, below: &RepoPath) -> Vec<RepoPath> {
-    let start = root.join(".tidegate");
-    let walk = WalkDir::new(&start).max_depth(MAX_DEPTH).sort_by_file_name();
+/// The folders of plain manifests that a release file speaks of.
+pub(crate) fn released(root: &Path) -> Vec<RepoPath> {
+    let walk = WalkDir::new(root.join(".tidegate"))
+        .max_depth(MAX_DEPTH)
+        .sort_by_file_name();
     let files = walk
         .into_iter()
         .filter_map(Result::ok)
         .filter(|entry| !entry.file_type().is_dir());
-    let folder = |entry: DirEntry| {
-        let path = entry.path().strip_prefix(&start).ok()?.to_str()?;
-        let path = path.replace(std::path::MAIN_SEPARATOR, "/");
-        let rest = path.strip_suffix(".yaml")?.strip_prefix("releases")?;
-        RepoPath::new(rest.trim_start_matches('/')).ok()
+    let path = |entry: DirEntry| {
+        let path = entry.path().strip_prefix(root).ok()?.to_str()?;
+        RepoPath::new(&path.replace(std::path::MAIN_SEPARATOR, "/")).ok()
     };
-    let is_below = |folder: &RepoPath| Path::new(folder.as_str()).starts_with(below.as_str());
-    files.filter_map(folder).filter(is_below).collect()
+    files
+        .filter_map(path)
+        .filter_map(|path| released_by(&path))
+        .collect()
+}
+
+/// The folder that a release file speaks of, if a file is one.
+pub(crate) fn released_by(file: &RepoPath) -> Option<RepoPath> {
+    let below = file.as_str().strip_prefix(".tidegate/releases")?;
+    let folder = below.strip_suffix(".yaml")?;
+    RepoPath::new(folder.trim_start_matches('/')).ok()
 }
 
 fn is_entered(entry: &DirEntry) -> bool {

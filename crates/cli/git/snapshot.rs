@@ -1,6 +1,6 @@
-//! What git keeps: the files of a commit or of the index, and which files differ.
+//! What git keeps: the files of a commit, and which files differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 
 use tidegate_core::repo::{ReadError, Repo, RepoPath};
@@ -14,12 +14,59 @@ pub(crate) struct Snapshot {
     files: BTreeMap<RepoPath, Entry>,
 }
 
-#[derive(Debug)]
-enum Entry {
+#[derive(Debug, Clone)]
+pub(super) enum Entry {
     Text(Vec<u8>),
     TooLarge(u64),
     /// A link: git keeps where it leads, which is not followed here.
     Link,
+}
+
+/// A file as git lists it, its content known by its id.
+#[derive(Debug, Clone)]
+pub(super) struct Listed {
+    mode: String,
+    id: String,
+}
+
+impl Listed {
+    pub(super) fn new(mode: &str, id: &str) -> Self {
+        Self {
+            mode: mode.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
+    fn is_link(&self) -> bool {
+        self.mode == "120000"
+    }
+
+    /// Neither a link nor a submodule, which is another repository's commit.
+    fn is_text(&self) -> bool {
+        !self.is_link() && self.mode != "160000"
+    }
+}
+
+/// The files in some folders.
+pub(super) type Listing = BTreeMap<RepoPath, Listed>;
+
+/// Contents by their ids.
+pub(super) type Contents = BTreeMap<String, Entry>;
+
+impl Snapshot {
+    /// Of these files, submodules left out.
+    pub(super) fn new(files: Listing, contents: &Contents) -> Self {
+        let entry = |file: &Listed| match file.is_link() {
+            true => Some(Entry::Link),
+            false => contents.get(&file.id).cloned(),
+        };
+        let files = files.into_iter();
+        Self {
+            files: files
+                .filter_map(|(path, file)| Some((path, entry(&file)?)))
+                .collect(),
+        }
+    }
 }
 
 impl Repo for Snapshot {
@@ -79,11 +126,6 @@ impl Git {
             .collect())
     }
 
-    /// Files below the root that differ between a commit (nothing, before the first) and the index.
-    pub(crate) fn staged(&self, commit: Option<&str>) -> Result<Vec<RepoPath>, GitError> {
-        self.differing(&["--cached"], commit)
-    }
-
     /// Files below the root that differ between a commit and the disk, untracked ones included.
     pub(crate) fn changed(&self, commit: Option<&str>) -> Result<Vec<RepoPath>, GitError> {
         let mut paths = match commit {
@@ -97,76 +139,64 @@ impl Git {
     }
 
     fn differing(&self, options: &[&str], commit: Option<&str>) -> Result<Vec<RepoPath>, GitError> {
+        let answer = self.diff(&[&["--name-only"], options].concat(), commit)?;
+        records(&answer).map(path).collect()
+    }
+
+    /// What `git diff` says about the files below the root, in records.
+    pub(super) fn diff(&self, options: &[&str], commit: Option<&str>) -> Result<Vec<u8>, GitError> {
         let fixed = [
-            "--name-only",
             "-z",
             "--no-renames",
             "--relative",
             "--no-ext-diff",
             "--ignore-submodules=all",
         ];
-        let arguments: Vec<&str> = options
-            .iter()
-            .copied()
-            .chain(fixed)
-            .chain(commit)
-            .chain(["--"])
-            .collect();
-        self.paths("diff", &arguments)
+        let options = fixed.iter().chain(options).copied();
+        let arguments = options.chain(commit).chain(["--"]);
+        self.run("diff", arguments.map(OsStr::new), LIMIT)
     }
 
     fn paths(&self, action: &str, arguments: &[&str]) -> Result<Vec<RepoPath>, GitError> {
         let answer = self.run(action, arguments.iter().map(OsStr::new), LIMIT)?;
-        let paths = answer.split(|byte| *byte == 0).filter(|path| !path.is_empty());
-        paths.map(path).collect()
+        records(&answer).map(path).collect()
     }
 
     /// The files of a commit in some folders.
     pub(crate) fn at(&self, commit: &str, folders: &[RepoPath]) -> Result<Snapshot, GitError> {
+        let listing = self.list(commit, folders)?;
+        let contents = self.contents(listing.values())?;
+        Ok(Snapshot::new(listing, &contents))
+    }
+
+    pub(super) fn list(&self, commit: &str, folders: &[RepoPath]) -> Result<Listing, GitError> {
         let answer = self.on_paths("ls-tree", &["-r", "-z", commit], folders, LIMIT)?;
         // `<mode> <type> <id>\t<path>`, paths from the folder git runs in.
-        self.read_blobs(records(&answer).filter_map(|(facts, path)| {
-            let mut facts = facts.split(' ');
-            let (mode, _, id) = (facts.next()?, facts.next()?, facts.next()?);
-            Some((mode.to_owned(), id.to_owned(), path))
-        }))
+        let files = records(&answer).filter_map(facts_and_path);
+        let files = files.filter_map(|(facts, name)| match facts.as_slice() {
+            [mode, _, id] => Some(path(name).map(|path| (path, Listed::new(mode, id)))),
+            _ => None,
+        });
+        files.collect()
     }
 
-    /// The files of the index in some folders.
-    pub(crate) fn index(&self, folders: &[RepoPath]) -> Result<Snapshot, GitError> {
-        let answer = self.on_paths("ls-files", &["-s", "-z"], folders, LIMIT)?;
-        // `<mode> <id> <stage>\t<path>`; of a conflict git's own side is taken.
-        self.read_blobs(records(&answer).filter_map(|(facts, path)| {
-            let mut facts = facts.split(' ');
-            let (mode, id, stage) = (facts.next()?, facts.next()?, facts.next()?);
-            matches!(stage, "0" | "2").then(|| (mode.to_owned(), id.to_owned(), path))
-        }))
-    }
-
-    fn read_blobs<'a>(
-        &self,
-        entries: impl Iterator<Item = (String, String, &'a [u8])>,
-    ) -> Result<Snapshot, GitError> {
-        let mut snapshot = Snapshot::default();
-        let mut wanted = Vec::new();
-        for (mode, id, name) in entries {
-            let path = path(name)?;
-            match mode.as_str() {
-                "120000" => drop(snapshot.files.insert(path, Entry::Link)),
-                "160000" => {}
-                _ => wanted.push((path, id)),
-            }
-        }
+    /// The contents of files, each once.
+    pub(super) fn contents<'a>(&self, files: impl Iterator<Item = &'a Listed>) -> Result<Contents, GitError> {
+        let wanted: BTreeSet<&str> = files
+            .filter(|file| file.is_text())
+            .map(|file| file.id.as_str())
+            .collect();
+        let mut contents = Contents::new();
         if wanted.is_empty() {
-            return Ok(snapshot);
+            return Ok(contents);
         }
-        let ids: String = wanted.iter().map(|(_, id)| format!("{id}\n")).collect();
+        let ids: String = wanted.iter().map(|id| format!("{id}\n")).collect();
         let answer = self.run_with("cat-file", [OsStr::new("--batch")], ids.into_bytes(), LIMIT)?;
         let mut rest = answer.as_slice();
-        for (path, _) in wanted {
+        for id in wanted {
             let cut = || GitError::Failed {
                 action: "cat-file".into(),
-                message: format!("no content for {path}"),
+                message: format!("no content of {id}"),
             };
             let end = rest.iter().position(|byte| *byte == b'\n').ok_or_else(cut)?;
             let header = String::from_utf8_lossy(&rest[..end]).into_owned();
@@ -182,27 +212,27 @@ impl Git {
                 false => Entry::Text(content.to_vec()),
             };
             rest = rest.get(end + 2 + size..).unwrap_or_default();
-            snapshot.files.insert(path, entry);
+            contents.insert(id.to_owned(), entry);
         }
-        Ok(snapshot)
+        Ok(contents)
     }
 }
 
-/// The records of `-z` output: what stands before the tab, and the path.
-fn records(answer: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
-    let records = answer
+/// The records of `-z` output.
+pub(super) fn records(answer: &[u8]) -> impl Iterator<Item = &[u8]> {
+    answer
         .split(|byte| *byte == 0)
-        .filter(|record| !record.is_empty());
-    records.filter_map(|record| {
-        let tab = record.iter().position(|byte| *byte == b'\t')?;
-        Some((
-            String::from_utf8_lossy(&record[..tab]).into_owned(),
-            &record[tab + 1..],
-        ))
-    })
+        .filter(|record| !record.is_empty())
 }
 
-fn path(name: &[u8]) -> Result<RepoPath, GitError> {
+/// A record of a listing: the words before the tab, and the path.
+pub(super) fn facts_and_path(record: &[u8]) -> Option<(Vec<&str>, &[u8])> {
+    let tab = record.iter().position(|byte| *byte == b'\t')?;
+    let facts = std::str::from_utf8(&record[..tab]).ok()?;
+    Some((facts.split(' ').collect(), &record[tab + 1..]))
+}
+
+pub(super) fn path(name: &[u8]) -> Result<RepoPath, GitError> {
     let unknown = || GitError::Path(String::from_utf8_lossy(name).into_owned());
     RepoPath::new(std::str::from_utf8(name).map_err(|_| unknown())?).map_err(|_| unknown())
 }

@@ -123,6 +123,7 @@ fn proof(judged: &Judged) -> Proof<'_> {
         broken_before,
         unjudged,
         is_cut,
+        involved: _,
     } = &judged.judgement.proof;
     Proof {
         application: judged.application.to_string(),

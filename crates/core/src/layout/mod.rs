@@ -65,6 +65,11 @@ impl LayoutId {
         self.layout().exposure()
     }
 
+    /// Where everything lies that an application is read from, besides the configuration.
+    pub fn folder(self, at: &RepoPath) -> RepoPath {
+        self.layout().folder(at)
+    }
+
     /// Where the release file of an application is.
     pub fn release_file(self, at: &RepoPath) -> RepoPath {
         self.layout().release_file(at)
@@ -75,6 +80,9 @@ impl LayoutId {
 trait Layout: Sync {
     /// Whether a folder holds an application in this way.
     fn is_at(&self, repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<bool, ReadError>;
+
+    /// Where everything lies that an application is read from, besides the configuration.
+    fn folder(&self, at: &RepoPath) -> RepoPath;
 
     /// How the versions of its workloads can be told apart.
     fn form(&self) -> Form;

@@ -47,6 +47,10 @@ impl Layout for Gap {
         Ok(repo.read(&at.join(FOLDER).join(SPEC))?.is_some())
     }
 
+    fn folder(&self, at: &RepoPath) -> RepoPath {
+        at.join(FOLDER)
+    }
+
     fn form(&self) -> Form {
         Form::Subsets
     }

@@ -59,6 +59,10 @@ impl Layout for Manifests {
         Ok(false)
     }
 
+    fn folder(&self, at: &RepoPath) -> RepoPath {
+        at.clone()
+    }
+
     fn form(&self) -> Form {
         Form::Backends
     }
