@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_core::prover::Order;
@@ -29,7 +30,7 @@ pub(crate) struct Cli {
 }
 
 /// Where to work and how to print.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct PlaceArgs {
     /// Run as if started in DIR
     #[arg(
@@ -103,6 +104,8 @@ pub(crate) enum Command {
     /// Without --target, a patch is for the object that it names itself by apiVersion, kind, name and namespace. In messages the
     /// operations of a JSON patch are counted from 0, as its pointers count.
     Patch(Box<PatchArgs>),
+    /// Render an Application for Argo CD: the commands of a config management plugin
+    Cmp(CmpArgs),
     /// Explain a diagnostic: what it means, why it matters, how to proceed
     Explain(ExplainArgs),
     /// Print a completion script for a shell
@@ -431,6 +434,64 @@ impl FromStr for PatchTarget {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CmpArgs {
+    #[command(subcommand)]
+    pub(crate) command: CmpCommand,
+}
+
+/// What `argocd-cmp-server` runs; each works in the Application's source folder and takes the Application from the environment.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum CmpCommand {
+    /// Print the manifests of the Application: `generate` of plugin.yaml
+    Generate(GenerateArgs),
+    /// Print the parameters that an Application can set, as JSON: `parameters.dynamic` of plugin.yaml
+    Parameters(BoundArgs),
+    /// Print the spec's path where the folder holds an application, else nothing: `discover.find.command` of plugin.yaml
+    Discover(BoundArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GenerateArgs {
+    /// Let repositories replace the built-in templates (.tidegate/templates/)
+    #[arg(long)]
+    pub(crate) allow_templates: bool,
+    /// Accept an environment without any object: Argo CD then deletes what it had
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    #[command(flatten)]
+    pub(crate) bounds: BoundArgs,
+}
+
+/// What one run may cost.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Bounds")]
+pub(crate) struct BoundArgs {
+    /// Files read, and names in one folder
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    pub(crate) max_files: usize,
+    /// Bytes of one file
+    #[arg(long, value_name = "BYTES", default_value_t = 2 << 20)]
+    pub(crate) max_file_bytes: u64,
+    /// Bytes of all files
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
+    pub(crate) max_bytes: u64,
+    /// Scalars, keys, lists and maps of all files, with aliases written out
+    #[arg(long, value_name = "COUNT", default_value_t = 200_000)]
+    pub(crate) max_values: usize,
+    /// Bytes of memory in use until the run gives up; looked at on Linux only
+    #[arg(long, value_name = "BYTES", default_value_t = 192 << 20)]
+    pub(crate) max_memory: u64,
+    /// Seconds until the run gives up
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    pub(crate) max_seconds: Duration,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write a number, such as 20 or 0.5")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The code in the brackets of a message: `error[unreachable]` (default: list all)
     #[arg(value_name = "CODE")]
@@ -471,6 +532,7 @@ impl Command {
             | Self::Check(_)
             | Self::Render(_)
             | Self::Patch(_)
+            | Self::Cmp(_)
             | Self::Explain(_)
             | Self::Completions(_)
             | Self::Man => None,

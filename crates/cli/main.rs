@@ -47,6 +47,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Outcome {
+    if let Command::Cmp(args) = &cli.command {
+        return commands::cmp::run(&cli.place, &args.command);
+    }
     let workspace = match Workspace::open(&cli.place) {
         Ok(workspace) => workspace,
         Err(stop) => return stop.report(None),
@@ -71,6 +74,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Check(args) => commands::check::run(&workspace, args),
         Command::Render(args) => commands::render::run(&workspace, args),
         Command::Patch(args) => commands::patch::run(&cli.place.directory, args),
+        Command::Cmp(_) => unreachable!("it has no workspace of a person"),
         Command::Explain(args) => commands::explain::run(args),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man => commands::man::run(),

@@ -10,10 +10,11 @@ use tidegate_core::layout::{self, LayoutId};
 use tidegate_core::model::Application;
 use tidegate_core::repo::{Repo, RepoPath};
 use tidegate_core::schema::config::Config;
+use tidegate_yaml::Limits;
 
 use crate::args::PlaceArgs;
 use crate::commands::Stop;
-use crate::disk::{self, DiskRepo};
+use crate::disk::{self, DiskRepo, ReadLimits};
 use crate::git::Git;
 
 /// A repository on disk, opened for one command.
@@ -37,12 +38,17 @@ impl Workspace {
         }
         let root =
             disk::find_root(&start, place.root.as_deref()).with_context(|| format!("cannot open {shown}"))?;
-        let below = start
+        Self::at(root, &start, ReadLimits::default())
+    }
+
+    /// A repository whose root is known; the folder is below it, and neither path holds a link.
+    pub(crate) fn at(root: PathBuf, folder: &Path, limits: ReadLimits) -> Result<Self, Stop> {
+        let below = folder
             .strip_prefix(&root)
             .context("the folder is not below its own root")?;
-        let below = below.to_str().ok_or_else(|| anyhow!("{shown} is not UTF-8"))?;
+        let below = below.to_str().context("the folder's name is not UTF-8")?;
         let here = RepoPath::new(&below.replace('\\', "/")).context("the folder's name cannot be used")?;
-        let repo = DiskRepo::new(&root);
+        let repo = DiskRepo::within(&root, limits);
         Ok(Self {
             root,
             here,
@@ -54,6 +60,11 @@ impl Workspace {
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Where the user is, below the root.
+    pub(crate) fn here(&self) -> &RepoPath {
+        &self.here
     }
 
     pub(crate) fn repo(&self) -> &dyn Repo {
@@ -77,11 +88,17 @@ impl Workspace {
         self.git().map(Git::git_dir)
     }
 
-    fn config(&self) -> Result<&Config, Stop> {
+    pub(crate) fn config(&self) -> Result<&Config, Stop> {
+        self.config_within(&Limits::default())
+    }
+
+    /// The configuration, read once, with what the files of an application may hold.
+    pub(crate) fn config_within(&self, limits: &Limits) -> Result<&Config, Stop> {
         if let Some(config) = self.config.get() {
             return Ok(config);
         }
-        let config = Config::load(&self.repo, &RepoPath::root())?;
+        let mut config = Config::load(&self.repo, &RepoPath::root())?;
+        config.limits = limits.clone();
         Ok(self.config.get_or_init(|| config))
     }
 

@@ -3,11 +3,13 @@
 mod by_hand;
 mod cases;
 mod check;
+mod cmp;
 mod commands;
 mod deployed;
 mod disks;
 mod edits;
 mod formats;
+mod hostile;
 mod invalid;
 #[path = "../engines/kustomize.rs"]
 mod kustomize;

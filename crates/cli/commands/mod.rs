@@ -20,6 +20,7 @@ use crate::workspace::Workspace;
 
 pub(crate) mod abort;
 pub(crate) mod check;
+pub(crate) mod cmp;
 pub(crate) mod completions;
 mod deployed;
 pub(crate) mod explain;
@@ -84,6 +85,12 @@ impl Stop {
 impl From<Diagnostic> for Stop {
     fn from(diagnostic: Diagnostic) -> Self {
         Self::Refused(vec![diagnostic])
+    }
+}
+
+impl From<Vec<Diagnostic>> for Stop {
+    fn from(diagnostics: Vec<Diagnostic>) -> Self {
+        Self::Refused(diagnostics)
     }
 }
 

@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use anyhow::Context;
-use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::diagnostic::{Code, Diagnostic, Location};
 use tidegate_core::manifest::ManifestSet;
 use tidegate_core::model::Application;
 
@@ -18,14 +18,34 @@ pub(crate) fn run(workspace: &Workspace, args: &RenderArgs) -> Result<Outcome, S
     // The command ends with what it prints: nothing of the application need be taken down before.
     let application = &*ManuallyDrop::new(workspace.load_environment(&folder, &args.env)?);
     show_notices(workspace, application);
-    let rendered = &application.environments[&args.env].rendered;
+    let rendered = manifests(application, &args.env)?;
     match &args.output_dir {
-        None => report::product(&tidegate_yaml::print_stream(
-            rendered.iter().map(|manifest| &manifest.value),
-        ))?,
+        None => report::product(&stream(rendered))?,
         Some(folder) => write_files(application, rendered, folder)?,
     }
     Ok(Outcome::Fine)
+}
+
+/// The manifests of an environment that the application was read for.
+///
+/// Errors: its spec keeps the application out of it.
+pub(super) fn manifests<'a>(
+    application: &'a Application,
+    environment: &str,
+) -> Result<&'a ManifestSet, Diagnostic> {
+    let found = application.environments.get(environment);
+    found.map(|environment| &environment.rendered).ok_or_else(|| {
+        let spec = application.at.join("gap/gap.yaml");
+        let message = format!("`isProduction: false` keeps the application out of `{environment}`");
+        Diagnostic::error(Code::NothingRendered, message)
+            .at(Location::value(&spec, 0, &["isProduction"]))
+            .hint("take the line away, or name another environment")
+    })
+}
+
+/// The manifests as one text: the product of `render` and of `cmp generate`.
+pub(super) fn stream(rendered: &ManifestSet) -> String {
+    tidegate_yaml::print_stream(rendered.iter().map(|manifest| &manifest.value))
 }
 
 /// One file per object, named after its kind and name.

@@ -18,8 +18,7 @@ pub(crate) fn find_root(start: &Path, stop: Option<&Path>) -> io::Result<PathBuf
     let start = std::fs::canonicalize(start)?;
     let stop = stop.map(std::fs::canonicalize).transpose()?;
     for folder in start.ancestors() {
-        let is_git_top = folder.join(".git").symlink_metadata().is_ok();
-        if is_git_top || folder.join(".tidegate").is_dir() {
+        if is_root(folder) {
             return Ok(folder.to_owned());
         }
         if stop.as_deref() == Some(folder) {
@@ -27,6 +26,12 @@ pub(crate) fn find_root(start: &Path, stop: Option<&Path>) -> io::Result<PathBuf
         }
     }
     Ok(start)
+}
+
+/// Whether a folder is marked as the root of a repository.
+pub(crate) fn is_root(folder: &Path) -> bool {
+    let is_git_top = folder.join(".git").symlink_metadata().is_ok();
+    is_git_top || folder.join(".tidegate").is_dir()
 }
 
 /// The folders that hold `gap/gap.yaml`, or plain manifests with a release, at and below a folder, sorted.

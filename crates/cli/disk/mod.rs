@@ -24,8 +24,8 @@ mod recovery;
 pub(crate) mod scratch;
 mod writing;
 
-pub(crate) use discover::{discover, find_root, released, released_by};
+pub(crate) use discover::{discover, find_root, is_root, released, released_by};
 pub(crate) use named::{NamedFiles, is_standard_input};
-pub(crate) use reading::{DiskRepo, FILE_LIMIT, decode};
+pub(crate) use reading::{DiskRepo, FILE_LIMIT, ReadLimits, decode};
 pub(crate) use recovery::{pending, recover};
 pub(crate) use writing::{WriteError, write};

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::PathBuf;
 
 use tidegate_core::repo::{ReadError, Repo, RepoPath};
@@ -16,13 +16,33 @@ use super::links::{Found, find, open};
 
 /// The largest file read.
 pub(crate) const FILE_LIMIT: u64 = 8 << 20;
-const RUN_LIMIT: u64 = 256 << 20;
-const RUN_FILES: usize = 10_000;
+
+/// What one run may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReadLimits {
+    /// Bytes of one file.
+    pub(crate) file_bytes: u64,
+    /// Bytes of all files.
+    pub(crate) run_bytes: u64,
+    /// Files, and names in one folder.
+    pub(crate) files: usize,
+}
+
+impl Default for ReadLimits {
+    fn default() -> Self {
+        Self {
+            file_bytes: FILE_LIMIT,
+            run_bytes: 256 << 20,
+            files: 10_000,
+        }
+    }
+}
 
 /// The files below one directory.
 #[derive(Debug)]
 pub(crate) struct DiskRepo {
     root: PathBuf,
+    limits: ReadLimits,
     seen: RefCell<Seen>,
 }
 
@@ -35,8 +55,14 @@ struct Seen {
 impl DiskRepo {
     /// The repository at a directory, which is trusted: the path to it may hold links.
     pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
+        Self::within(root, ReadLimits::default())
+    }
+
+    /// The same, of which one run reads no more than some limits.
+    pub(crate) fn within(root: impl Into<PathBuf>, limits: ReadLimits) -> Self {
         Self {
             root: root.into(),
+            limits,
             seen: RefCell::default(),
         }
     }
@@ -57,31 +83,32 @@ impl DiskRepo {
             path: path.to_string(),
             source,
         };
+        let limit = self.limits.file_bytes;
+        let too_large = |bytes| ReadError::TooLarge {
+            path: path.clone(),
+            bytes,
+            limit,
+        };
         let bytes = entry_of(&file).map_err(failed)?.bytes;
-        if bytes > FILE_LIMIT {
-            return Err(ReadError::TooLarge {
-                path: path.clone(),
-                bytes,
-                limit: FILE_LIMIT,
-            });
+        if bytes > limit {
+            return Err(too_large(bytes));
         }
-        if seen.texts.len() >= RUN_FILES || seen.bytes + bytes > RUN_LIMIT {
-            let message = "one run reads at most 10,000 files and 256 MiB";
-            return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, message)));
+        if seen.texts.len() >= self.limits.files || seen.bytes + bytes > self.limits.run_bytes {
+            let ReadLimits { run_bytes, files, .. } = self.limits;
+            return Err(ReadError::Limit {
+                path: path.clone(),
+                limit: format!("one run reads at most {files} files and {run_bytes} bytes"),
+            });
         }
         // Room for the end too, which is met by reading once more. The file may grow while it is read.
         let mut content = Vec::with_capacity(bytes as usize + 1);
         (&mut file)
-            .take(FILE_LIMIT + 1)
+            .take(limit + 1)
             .read_to_end(&mut content)
             .map_err(failed)?;
         let bytes = content.len() as u64;
-        if bytes > FILE_LIMIT {
-            return Err(ReadError::TooLarge {
-                path: path.clone(),
-                bytes,
-                limit: FILE_LIMIT,
-            });
+        if bytes > limit {
+            return Err(too_large(bytes));
         }
         decode(path, content).map(Some)
     }
@@ -109,8 +136,19 @@ impl Repo for DiskRepo {
         let Some(Found::Folder(folder)) = find(self.open_root()?, dir)? else {
             return Ok(Vec::new());
         };
+        let names = folder.names().map_err(failed)?;
+        if names.len() > self.limits.files {
+            return Err(ReadError::Limit {
+                path: dir.clone(),
+                limit: format!(
+                    "the folder holds {} names, more than the limit of {}",
+                    names.len(),
+                    self.limits.files
+                ),
+            });
+        }
         let mut paths = Vec::new();
-        for name in folder.names().map_err(failed)? {
+        for name in names {
             let Some(name) = name.to_str() else {
                 let reason = format!("the name of {name:?} in this folder is not UTF-8");
                 return Err(ReadError::Refused {
@@ -285,8 +323,17 @@ mod tests {
             matches!(error, ReadError::TooLarge { bytes, limit, .. } if bytes == limit + 1),
             "{error:?}"
         );
-        repo.seen.borrow_mut().bytes = RUN_LIMIT;
-        assert!(matches!(repo.read(&path("small")), Err(ReadError::Io { .. })));
+        repo.seen.borrow_mut().bytes = ReadLimits::default().run_bytes;
+        assert!(matches!(repo.read(&path("small")), Err(ReadError::Limit { .. })));
+        let few = ReadLimits {
+            files: 1,
+            ..ReadLimits::default()
+        };
+        let repo = DiskRepo::within(scratch.path(), few);
+        assert!(matches!(
+            repo.list(&RepoPath::root()),
+            Err(ReadError::Limit { .. })
+        ));
         large.set_len(FILE_LIMIT).unwrap();
         assert_eq!(
             DiskRepo::new(scratch.path())

@@ -8,7 +8,7 @@ pub(super) mod source;
 use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use tidegate_core::diagnostic::{Diagnostic, Severity};
+use tidegate_core::diagnostic::{Diagnostic, Place, Severity};
 use tidegate_core::repo::RepoPath;
 use tidegate_yaml::Stream;
 
@@ -53,31 +53,55 @@ pub(crate) fn render(diagnostics: &[Diagnostic], files: &dyn Files, color: Color
     report
 }
 
-/// The diagnostics in one line each: `file:line:column: error[code]: message`.
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "what a plugin prints where only a few plain lines are shown"
-    )
-)]
+/// The most lines that are shown where only a few fit, and the most characters of one.
+const MOST_LINES: usize = 10;
+const LONGEST: usize = 600;
+
+/// The diagnostics in one line each, for a place that shows a few plain lines:
+/// `file:line:column: error[code]: message (what to do)`.
+///
+/// Shape: ten lines at most, then how many there are beside; a line that is too long ends in `…`.
 pub(crate) fn render_lines(diagnostics: &[Diagnostic], files: &dyn Files) -> String {
     let mut sources = Sources::new(files);
-    let mut report = String::new();
-    for diagnostic in diagnostics {
-        if let Some(location) = &diagnostic.location {
-            let spot = sources.spot(location);
-            report.push_str(&escape(&spot.file));
-            if let Some((line, column)) = spot.position {
-                report.push_str(&format!(":{line}:{column}"));
-            }
-            report.push_str(": ");
-        }
-        let severity = name(diagnostic.severity);
-        let message = escape(&diagnostic.message);
-        report.push_str(&format!("{severity}[{}]: {message}\n", diagnostic.code.as_str()));
+    let shown = diagnostics.iter().take(MOST_LINES);
+    let mut report: String = shown
+        .map(|diagnostic| cut(&line(diagnostic, &mut sources)) + "\n")
+        .collect();
+    if diagnostics.len() > MOST_LINES {
+        report.push_str(&format!("and {} more\n", diagnostics.len() - MOST_LINES));
     }
     report
+}
+
+fn line(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> String {
+    let mut line = String::new();
+    if let Some(location) = &diagnostic.location {
+        let spot = match &location.place {
+            // Nothing is quoted, so a file that could not be read need not be read again.
+            Place::File => Spot::default(),
+            Place::Position(position) => Spot::at(*position),
+            Place::Key(..) | Place::Value(..) => sources.spot(location),
+        };
+        line.push_str(&escape(&sources.name(&location.file)));
+        if let Some((number, column)) = spot.position {
+            line.push_str(&format!(":{number}:{column}"));
+        }
+        line.push_str(": ");
+    }
+    let severity = name(diagnostic.severity);
+    let message = escape(&diagnostic.message);
+    line.push_str(&format!("{severity}[{}]: {message}", diagnostic.code.as_str()));
+    if !diagnostic.hints.is_empty() {
+        line.push_str(&format!(" ({})", escape(&diagnostic.hints.join("; "))));
+    }
+    line
+}
+
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 /// How much it weighs, in one word.
@@ -141,7 +165,7 @@ fn with_spot<'a>(group: Group<'a>, spot: Spot, kind: AnnotationKind, label: Opti
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::diagnostic::{Code, Location, Place};
+    use tidegate_core::diagnostic::{Code, Location};
     use tidegate_yaml::Position;
 
     use super::*;
@@ -197,7 +221,7 @@ error[invalid-value]: weights add up to 110 percent
   = help: write `weight: 90`
   = help: or leave the weight out
 
-gap/patch.yaml:3:11: error[invalid-value]: weights add up to 110 percent
+gap/patch.yaml:3:11: error[invalid-value]: weights add up to 110 percent (write `weight: 90`; or leave the weight out)
 ";
         assert_eq!(show_all(&[diagnostic], &files), expected);
     }
@@ -277,6 +301,15 @@ gap/patch.yaml:3:11: error[invalid-value]: weights add up to 110 percent
         let huge = format!("spec: {{a: {}, weight: 110}}\n", "x".repeat(1 << 20));
         let shown = show_all(&[weight_at("x")], &[("x", &huge)]);
         assert!(shown.contains("x:1:") && !shown.contains("weight:"), "{shown}");
+    }
+
+    #[test]
+    fn lines_are_few_and_short() {
+        let long = Diagnostic::error(Code::UnknownKey, "ü".repeat(10_000));
+        let lines = render_lines(&vec![long; 12], &|_: &RepoPath| None);
+        let lengths: Vec<usize> = lines.lines().map(|line| line.chars().count()).collect();
+        assert_eq!(lengths[..10], [LONGEST + 1; 10]);
+        assert_eq!(lines.lines().skip(10).collect::<Vec<_>>(), ["and 2 more"]);
     }
 
     #[test]

@@ -83,8 +83,13 @@ pub(crate) fn terminal_width() -> Option<usize> {
 
 /// Says why the work could not be done, with everything that led to it.
 pub(crate) fn failure(error: &anyhow::Error) {
+    message(&failure_line(error));
+}
+
+/// Why the work could not be done, in one line.
+pub(crate) fn failure_line(error: &anyhow::Error) -> String {
     let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-    message(&format!("error: {}\n", escape(&chain.join(": "))));
+    format!("error: {}\n", escape(&chain.join(": ")))
 }
 
 /// Prints help, a version, or what is wrong with the command line, where each belongs.

@@ -83,6 +83,14 @@ codes! {
     InvalidName = "invalid-name",
     /// A file is not YAML, or not the YAML that Kubernetes tools read.
     InvalidYaml = "invalid-yaml",
+    /// A bound on what one run may cost is reached.
+    LimitReached = "limit-reached",
+    /// The administrator of the plugin does not allow it.
+    NotAllowed = "not-allowed",
+    /// Argo CD sent the plugin less than the repository.
+    NotSent = "not-sent",
+    /// An environment has no objects at all.
+    NothingRendered = "nothing-rendered",
     /// A command does not apply in the present phase.
     NotInThisPhase = "not-in-this-phase",
     /// A change may matter to requests in a way that is not known.
@@ -360,6 +368,12 @@ impl From<ReadError> for Failure {
                 let problem = unreadable(message).at(Location::file(path));
                 problem
                     .hint("split the file: no manifest needs to be that large")
+                    .into()
+            }
+            ReadError::Limit { path, limit } => {
+                let problem = Diagnostic::error(Code::LimitReached, limit.clone()).at(Location::file(path));
+                problem
+                    .hint("take away what the application does not need")
                     .into()
             }
             ReadError::Refused { path, reason } => {

@@ -111,6 +111,14 @@ pub enum ReadError {
         /// Why it is not read.
         reason: String,
     },
+    /// One run would read too much.
+    #[error("cannot read {path}: {limit}")]
+    Limit {
+        /// The file or folder that would be too much.
+        path: RepoPath,
+        /// The limit, in a sentence.
+        limit: String,
+    },
     /// The operating system refused.
     #[error("cannot read {path}")]
     Io {

@@ -145,7 +145,7 @@ pub use ambiguous::{Readings, Role};
 pub use document::Document;
 pub use edit::{Edit, Place};
 pub use error::{EditError, Kind, ParseError, Related, dotted};
-pub use limits::Limits;
+pub use limits::{Expanded, Limits};
 pub use position::Position;
 pub use print::{print, print_stream};
 pub use resolve::Reader;

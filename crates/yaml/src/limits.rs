@@ -52,6 +52,15 @@ impl Default for Limits {
     }
 }
 
+/// How large something is once its aliases are expanded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expanded {
+    /// Scalars, keys and collections.
+    pub nodes: usize,
+    /// Bytes of all keys and scalars.
+    pub bytes: usize,
+}
+
 /// What a node costs when written out in full.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Cost {

@@ -10,7 +10,7 @@ use jsonptr::PointerBuf;
 use crate::{
     document::{Content, Document},
     error::{Kind, ParseError, Related},
-    limits::{Budget, Cost, Limits},
+    limits::{Budget, Cost, Expanded, Limits},
     load::{LoadError, load},
     position::{LineIndex, Position},
     split::{Region, next_line, split},
@@ -118,6 +118,20 @@ impl Stream {
     #[must_use]
     pub fn documents(&self) -> &[Document] {
         &self.documents
+    }
+
+    /// Nodes of all documents, and bytes of their keys and scalars, once aliases are expanded.
+    ///
+    /// Shape: as [`Limits::nodes`] and [`Limits::expanded_bytes`] count them; for whoever bounds several streams together.
+    #[must_use]
+    pub fn expanded(&self) -> Expanded {
+        let spent = self.documents.iter().fold(Cost::default(), |spent, document| {
+            spent.plus(document.content.cost)
+        });
+        Expanded {
+            nodes: spent.nodes,
+            bytes: spent.bytes,
+        }
     }
 
     /// Line and column of a byte offset; behind the end it is the end.

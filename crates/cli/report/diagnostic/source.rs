@@ -52,6 +52,11 @@ impl<'a> Sources<'a> {
         }
     }
 
+    /// What a person calls a file.
+    pub(in crate::report) fn name(&self, file: &RepoPath) -> String {
+        self.files.name(file)
+    }
+
     /// Line, column and quotable line of a place.
     pub(in crate::report) fn spot(&mut self, location: &Location) -> Spot {
         let files = self.files;
@@ -80,7 +85,7 @@ impl<'a> Sources<'a> {
 }
 
 impl Spot {
-    fn at(position: Position) -> Self {
+    pub(in crate::report) fn at(position: Position) -> Self {
         Self {
             position: Some((position.line, position.column)),
             ..Self::default()

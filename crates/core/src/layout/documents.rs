@@ -136,6 +136,11 @@ fn identity(origin: &Location, value: &serde_json::Value) -> Result<ObjectRef, D
         let found = path.iter().try_fold(value, |value, key| value.get(key));
         let is_optional = path == ["metadata", "namespace"];
         match found {
+            Some(serde_json::Value::String(text)) if text.contains(char::is_control) => {
+                let message = format!("`{}` holds a control character", path.join("."));
+                let invalid = Diagnostic::error(Code::InvalidName, message).at(origin.below(path));
+                return Err(invalid.hint("write the name that Kubernetes knows"));
+            }
             Some(serde_json::Value::String(text)) if !text.is_empty() => {}
             None | Some(serde_json::Value::Null) if is_optional => {}
             None | Some(serde_json::Value::Null | serde_json::Value::String(_)) => {

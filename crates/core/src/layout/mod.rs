@@ -16,6 +16,7 @@ mod gap;
 mod manifests;
 
 pub use companions::accidental_services;
+pub use gap::template_overrides;
 
 /// A way to hold an application that tidegate knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,6 +6,7 @@
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tidegate_yaml::Limits;
 
 use super::deserialize;
 use super::file::read_stream;
@@ -47,6 +48,9 @@ pub struct Config {
     /// The root of the repository: template overrides are read from below it.
     #[serde(skip, default = "RepoPath::root")]
     pub root: RepoPath,
+    /// What each file may hold; `nodes` and `expanded_bytes` also what all files of an application may hold together.
+    #[serde(skip)]
+    pub limits: Limits,
     /// The document of the file that the settings were read from; `None` where there is no file.
     #[serde(skip)]
     document: Option<usize>,
@@ -66,6 +70,7 @@ impl Default for Config {
             authz: AuthzConfig::default(),
             spec: SpecConfig::default(),
             root: RepoPath::root(),
+            limits: Limits::default(),
             document: None,
         }
     }

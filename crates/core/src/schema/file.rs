@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_yaml::{Kind, ParseError, Stream};
+use tidegate_yaml::{Kind, Limits, ParseError, Stream};
 
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Place};
 use crate::repo::{Repo, RepoPath};
@@ -14,10 +14,19 @@ pub(crate) mod fixture;
 ///
 /// Errors: the first thing that keeps the file from being read, at its place.
 pub fn read_stream(repo: &dyn Repo, file: &RepoPath) -> Result<Option<Arc<Stream>>, Failure> {
+    read_stream_within(repo, file, &Limits::default())
+}
+
+/// As [`read_stream`], within limits.
+pub fn read_stream_within(
+    repo: &dyn Repo,
+    file: &RepoPath,
+    limits: &Limits,
+) -> Result<Option<Arc<Stream>>, Failure> {
     let Some(text) = repo.read(file)? else {
         return Ok(None);
     };
-    let stream = Stream::parse(text).map_err(|error| invalid_yaml(file, &error))?;
+    let stream = Stream::parse_with(text, limits).map_err(|error| invalid_yaml(file, &error))?;
     Ok(Some(Arc::new(stream)))
 }
 

@@ -7,15 +7,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate_yaml::Stream;
+use tidegate_yaml::{Expanded, Stream};
 
 use super::super::documents::{self, Read};
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use crate::manifest::Manifest;
 use crate::model::TargetedPatch;
-use crate::repo::{Repo, RepoPath};
+use crate::repo::{ReadError, Repo, RepoPath};
 use crate::schema::config::{Config, PatchOrder};
-use crate::schema::file::read_stream;
+use crate::schema::file::read_stream_within;
 use crate::schema::{gap, release};
 
 /// The folder in an application's folder that holds everything about its deployment.
@@ -63,6 +63,7 @@ impl Files {
             repo,
             config,
             globs: Globs::new(config),
+            expanded: Expanded::default(),
             files: Self::default(),
         };
         reading.folder(&folder, None)?;
@@ -141,6 +142,8 @@ struct Reading<'a> {
     repo: &'a dyn Repo,
     config: &'a Config,
     globs: Globs,
+    /// What the files read so far hold together.
+    expanded: Expanded,
     files: Files,
 }
 
@@ -191,8 +194,9 @@ impl Reading<'_> {
 
     /// Reads a file as YAML; what is wrong with it is kept.
     fn stream(&mut self, file: &RepoPath) -> Result<Option<Arc<Stream>>, Failure> {
-        match read_stream(self.repo, file) {
-            Ok(stream) => Ok(stream),
+        match read_stream_within(self.repo, file, &self.config.limits) {
+            Ok(Some(stream)) => self.count(file, &stream).map(|()| Some(stream)),
+            Ok(None) => Ok(None),
             Err(Failure::Refused(problems)) => {
                 // Not missing, only unreadable.
                 if matches!(self.globs.role(file.file_name()), Some(Role::Spec)) {
@@ -203,6 +207,26 @@ impl Reading<'_> {
             }
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Each file keeps to its limits; many small ones are bounded together.
+    fn count(&mut self, file: &RepoPath, stream: &Stream) -> Result<(), Failure> {
+        let Expanded { nodes, bytes } = stream.expanded();
+        self.expanded.nodes += nodes;
+        self.expanded.bytes += bytes;
+        let limits = &self.config.limits;
+        if self.expanded.nodes <= limits.nodes && self.expanded.bytes <= limits.expanded_bytes {
+            return Ok(());
+        }
+        let limit = format!(
+            "the files of one application may hold {} values and {} bytes together",
+            limits.nodes, limits.expanded_bytes
+        );
+        Err(ReadError::Limit {
+            path: file.clone(),
+            limit,
+        }
+        .into())
     }
 
     fn file(&mut self, file: &RepoPath, role: &Role, environment: Option<&str>, stream: &Stream) {

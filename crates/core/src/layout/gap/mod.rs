@@ -28,6 +28,8 @@ mod spec_edits;
 mod subject;
 mod template;
 
+pub use template::template_overrides;
+
 use base::Generator;
 use files::{FOLDER, Files, Scoped};
 use spec::Specs;

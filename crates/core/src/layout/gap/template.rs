@@ -11,7 +11,8 @@ use tidegate_yaml::{Position, Stream};
 
 use super::data::{value_of, write_json};
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Place, nearest};
-use crate::repo::{Repo, RepoPath};
+use crate::repo::{ReadError, Repo, RepoPath};
+use crate::schema::config::Config;
 
 /// The folder of overrides, from the root of the repository.
 const OVERRIDES: &str = ".tidegate/templates/gap";
@@ -54,6 +55,19 @@ templates! {
     VirtualService "virtual_service.yaml" "VirtualService"
     AuthorizationPolicy "authorization_policy.yaml" "AuthorizationPolicy"
     CronJob "cron_job.yaml" "CronJob"
+}
+
+/// The templates that a repository puts in place of the built-in ones.
+///
+/// For whoever has to decide whether they may be used, before anything is rendered.
+pub fn template_overrides(repo: &dyn Repo, config: &Config) -> Result<Vec<RepoPath>, ReadError> {
+    let mut files = repo.list(&config.root.join(OVERRIDES))?;
+    files.retain(|file| {
+        Template::ALL
+            .iter()
+            .any(|template| template.file_name() == file.file_name())
+    });
+    Ok(files)
 }
 
 /// The templates of a repository.

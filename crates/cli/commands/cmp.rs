@@ -1,0 +1,167 @@
+//! `tidegate cmp`: the commands of an Argo CD config management plugin.
+//!
+//! They run beside the repo-server, on files and variables that other teams write, many at a time. So a run takes nothing but
+//! the Application's folder and the documented variables, starts no program, writes no file, is bounded in what it reads and how
+//! long it takes, and prints either everything or nothing: empty output would delete what is deployed.
+//! Source: the Argo CD manual, page on config management plugins, and `cmpserver/plugin/plugin.go`.
+
+mod discover;
+mod generate;
+mod parameters;
+mod place;
+mod request;
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::repo::RepoPath;
+
+use self::place::Place;
+use super::{Outcome, Stop};
+use crate::args::{BoundArgs, CmpCommand, PlaceArgs};
+use crate::report;
+use crate::workspace::Workspace;
+
+/// Room for what is nested as deep as the reader allows, on every system.
+const STACK: usize = 8 << 20;
+
+/// How often is looked whether a bound is reached; most runs are over before the first time.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What a run prints: the product, and lines for the sidecar's log or, on failure, for the user of Argo CD.
+struct Answer {
+    outcome: Outcome,
+    product: String,
+    lines: String,
+}
+
+/// Runs one command on a thread of its own, and gives up on it when its time is over.
+pub(crate) fn run(place: &PlaceArgs, command: &CmpCommand) -> Outcome {
+    let (sender, receiver) = mpsc::channel();
+    let bounds = command.bounds().clone();
+    let (place, command) = (place.clone(), command.clone());
+    let worker = thread::Builder::new().stack_size(STACK).spawn(move || {
+        // Nobody listens any more once a bound is reached.
+        let _ = sender.send(answer(&place, &command));
+    });
+    if let Err(error) = worker {
+        report::failure(&error.into());
+        return Outcome::CouldNotRun;
+    }
+    let answer = wait(&receiver, &bounds);
+    report::message(&answer.lines);
+    match report::product(&answer.product) {
+        Ok(()) => answer.outcome,
+        Err(error) => {
+            report::failure(&error.into());
+            Outcome::CouldNotRun
+        }
+    }
+}
+
+/// Waits for an answer no longer, and while no more memory is used, than is allowed.
+fn wait(receiver: &Receiver<Answer>, bounds: &BoundArgs) -> Answer {
+    let start = Instant::now();
+    let reached = |message: String, flag: &str| {
+        let reached = Diagnostic::error(Code::LimitReached, message);
+        let hint =
+            format!("make the application smaller, or ask the administrator of Argo CD for a larger {flag}");
+        refused(None, &Stop::from(reached.hint(hint)))
+    };
+    loop {
+        let answer = receiver.recv_timeout(LOOK.min(bounds.max_seconds));
+        if start.elapsed() >= bounds.max_seconds {
+            let message = format!("not done after {} seconds", bounds.max_seconds.as_secs_f64());
+            return reached(message, "--max-seconds");
+        }
+        match answer {
+            Ok(answer) => return answer,
+            Err(RecvTimeoutError::Timeout) if memory_in_use() > bounds.max_memory => {
+                let message = format!("more than {} bytes of memory are in use", bounds.max_memory);
+                return reached(message, "--max-memory");
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Answer {
+                    outcome: Outcome::CouldNotRun,
+                    product: String::new(),
+                    lines: "error: a mistake in tidegate, not in your files: please report it\n".to_owned(),
+                };
+            }
+        }
+    }
+}
+
+/// Bytes that this process occupies; 0 where the system does not say. Source: Linux, `proc_pid_status(5)`.
+fn memory_in_use() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    number.unwrap_or_default() * 1024
+}
+
+fn answer(place: &PlaceArgs, command: &CmpCommand) -> Answer {
+    let Place { workspace, notice } = match place::open(place, command.bounds()) {
+        Ok(place) => place,
+        Err(stop) => return refused(None, &stop),
+    };
+    let product = match command {
+        CmpCommand::Generate(args) => generate::run(&workspace, args),
+        CmpCommand::Parameters(_) => parameters::run(&workspace),
+        CmpCommand::Discover(_) => discover::run(&workspace).map(Product::plain),
+    };
+    match product {
+        Ok(Product { text, mut notices }) => {
+            notices.extend(notice);
+            Answer {
+                outcome: Outcome::Fine,
+                product: text,
+                lines: lines(Some(&workspace), &notices),
+            }
+        }
+        Err(stop) => refused(Some(&workspace), &stop),
+    }
+}
+
+/// What a command made, and what is worth knowing about it.
+struct Product {
+    text: String,
+    notices: Vec<Diagnostic>,
+}
+
+impl Product {
+    fn plain(text: String) -> Self {
+        Self {
+            text,
+            notices: Vec::new(),
+        }
+    }
+}
+
+fn refused(workspace: Option<&Workspace>, stop: &Stop) -> Answer {
+    let (outcome, lines) = match stop {
+        Stop::Refused(diagnostics) => (Outcome::Refused, lines(workspace, diagnostics)),
+        Stop::Failed(error) => (Outcome::CouldNotRun, report::failure_line(error)),
+    };
+    Answer {
+        outcome,
+        product: String::new(),
+        lines,
+    }
+}
+
+fn lines(workspace: Option<&Workspace>, diagnostics: &[Diagnostic]) -> String {
+    let text_of = |path: &RepoPath| workspace?.repo().read(path).ok()?;
+    report::diagnostic::render_lines(diagnostics, &text_of)
+}
+
+impl CmpCommand {
+    fn bounds(&self) -> &BoundArgs {
+        match self {
+            Self::Generate(args) => &args.bounds,
+            Self::Parameters(bounds) | Self::Discover(bounds) => bounds,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `tidegate cmp generate`: the manifests of the Application, as `render` prints them.
+
+use std::mem::ManuallyDrop;
+
+use tidegate_core::diagnostic::{Code, Diagnostic, Location};
+use tidegate_core::layout;
+use tidegate_core::repo::RepoPath;
+
+use super::Product;
+use super::place::application;
+use super::request::{ENVIRONMENT, Request};
+use crate::args::GenerateArgs;
+use crate::commands::{Stop, render};
+use crate::workspace::Workspace;
+
+pub(super) fn run(workspace: &Workspace, args: &GenerateArgs) -> Result<Product, Stop> {
+    let request = Request::from_environment()?;
+    let folder =
+        application(workspace, request.path.as_ref())?.ok_or_else(|| missing(workspace, &request))?;
+    let limits = tidegate_yaml::Limits {
+        nodes: args.bounds.max_values,
+        ..tidegate_yaml::Limits::default()
+    };
+    let config = workspace.config_within(&limits).map_err(not_sent)?;
+    let environment = request.environment(config)?;
+    if !args.allow_templates {
+        let overrides = layout::template_overrides(workspace.repo(), config)?;
+        if let Some(file) = overrides.first() {
+            return Err(templates_not_allowed(file).into());
+        }
+    }
+    // The process ends with what it prints: nothing of the application need be taken down before.
+    let application = &*ManuallyDrop::new(
+        workspace
+            .load_environment(&folder, &environment)
+            .map_err(not_sent)?,
+    );
+    let text = match render::manifests(application, &environment) {
+        Ok(manifests) => render::stream(manifests),
+        Err(_) if args.allow_empty => String::new(),
+        Err(left_out) => return Err(left_out.into()),
+    };
+    if text.is_empty() && !args.allow_empty {
+        return Err(nothing(&folder, &environment).into());
+    }
+    Ok(Product {
+        text,
+        notices: application.notices.clone(),
+    })
+}
+
+fn missing(workspace: &Workspace, request: &Request) -> Diagnostic {
+    let folder = match &request.path {
+        Some(path) => workspace.here().join(path.as_str()),
+        None => workspace.here().clone(),
+    };
+    let missing = Diagnostic::error(Code::NoApplication, "there is no such file: no application here");
+    missing
+        .at(Location::file(&folder.join("gap/gap.yaml")))
+        .hint("let spec.source.path, or the parameter `path` below it, name the folder that holds `gap/`")
+        .hint(NOT_SENT)
+}
+
+const NOT_SENT: &str = "if the file is in the repository, Argo CD did not send it: see reposerver.plugin.tar.exclusions and the \
+                        Application's annotation argocd.argoproj.io/manifest-generate-paths";
+
+/// What a link leads to may be in the repository, and only not in what Argo CD sent.
+fn not_sent(stop: Stop) -> Stop {
+    let Stop::Refused(mut diagnostics) = stop else {
+        return stop;
+    };
+    let links = diagnostics
+        .iter_mut()
+        .filter(|found| found.code == Code::OutsideRepository);
+    links.for_each(|found| found.hints.push(NOT_SENT.to_owned()));
+    Stop::Refused(diagnostics)
+}
+
+fn templates_not_allowed(file: &RepoPath) -> Diagnostic {
+    let refused = Diagnostic::error(
+        Code::NotAllowed,
+        "templates of a repository are not allowed in this plugin",
+    );
+    refused.at(Location::file(file)).hint(
+        "delete the file, or ask the administrator of Argo CD to run `cmp generate` with --allow-templates",
+    )
+}
+
+fn nothing(folder: &RepoPath, environment: &str) -> Diagnostic {
+    let message = format!("`{environment}` has no objects, and Argo CD would delete what is deployed");
+    Diagnostic::error(Code::NothingRendered, message)
+        .at(Location::file(&folder.join("gap/gap.yaml")))
+        .hint(format!(
+            "to take everything away delete the Application; `{ENVIRONMENT}` may be the wrong one"
+        ))
+}
