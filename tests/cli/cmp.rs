@@ -105,7 +105,7 @@ fn parameter(environment: &str) -> String {
 }
 
 /// The folders of a fixture's repository that hold an application.
-fn sources(fixture: &str) -> Vec<String> {
+pub(crate) fn sources(fixture: &str) -> Vec<String> {
     let repository = Repository::without_git(fixture);
     let specs = repository.tree().into_keys();
     let sources = specs.filter_map(|file| match file.as_str() {
@@ -115,7 +115,7 @@ fn sources(fixture: &str) -> Vec<String> {
     sources.collect()
 }
 
-fn good_fixtures() -> Vec<String> {
+pub(crate) fn good_fixtures() -> Vec<String> {
     let below = |folder: &str| {
         let entries = std::fs::read_dir(fixtures().join(folder)).expect("fixtures");
         let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));

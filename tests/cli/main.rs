@@ -4,6 +4,7 @@ mod by_hand;
 mod cases;
 mod check;
 mod cmp;
+mod cmp_server;
 mod commands;
 mod deployed;
 mod disks;

@@ -1,3 +1,5 @@
+// Argo CD's sidecar for the tests, pinned. 3.2 is the newest that can be required: from 3.3 on Argo CD replaces gitops-engine by a
+// folder of its own repository, which is in no module. cmpserver/plugin/plugin.go of 3.6 differs in tracing alone.
 module tidegate.dev/engines/argocd
 
 go 1.25.5
