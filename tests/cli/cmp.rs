@@ -241,6 +241,24 @@ fn the_environment_is_asked_for_or_refused_with_a_list() {
     );
 }
 
+/// The last resort, so that an ApplicationSet need not say what its names say already.
+#[test]
+fn a_rule_of_the_configuration_knows_the_environment_by_the_applications_name() {
+    let copy = Copy::of("istio/my-service");
+    let production = copy.generate(".", "production").expect(0).stdout;
+    let staging = copy.generate(".", "staging").expect(0).stdout;
+    copy.write(
+        ".tidegate/config.yaml",
+        "argocd: {environments: {\"*-production\": production, \"*\": staging}}\n",
+    );
+    let of = |variables: &[(&str, &str)]| copy.run(".", &["generate"], variables).expect(0).stdout;
+    assert_eq!(of(&[]), production);
+    assert_eq!(of(&[("ARGOCD_APP_NAME", "team-production_orders")]), staging);
+    assert_eq!(of(&[("ARGOCD_ENV_ENVIRONMENT", "staging")]), staging);
+    let announced = copy.run(".", &["parameters"], &[]).expect(0).stdout;
+    assert!(announced.contains(r#""string":"production""#), "{announced}");
+}
+
 #[test]
 fn the_path_names_a_folder_below_and_nothing_else() {
     let copy = Copy::of("istio/monorepo");
@@ -556,8 +574,9 @@ fn the_image_needs_nothing_but_the_binary() {
         mount --bind "$1" "$1"
         mount -o remount,ro,bind "$1"
         cd "$1/copy/8a2b51c0"
+        chroot="$(command -v chroot)"
         exec env -i ARGOCD_ENV_ENVIRONMENT=staging ARGOCD_APP_SOURCE_PATH=. \
-            chroot --userspec=999:999 "$1" /tidegate -C /copy/8a2b51c0 cmp generate"#;
+            "$chroot" --userspec=999:999 "$1" /tidegate -C /copy/8a2b51c0 cmp generate"#;
     let mut command = Command::new("unshare");
     command
         .args(["--mount", "--net", "sh", "-eu", "-c", script, "sh"])

@@ -385,6 +385,50 @@ fn render_writes_one_file_per_object() {
     );
 }
 
+/// Rendered manifests in a repository of their own: what is gone from the application goes there too, and nothing else.
+#[test]
+fn files_of_objects_that_are_gone_are_removed_if_they_are_ours() {
+    let repository = Repository::of("istio/my-service");
+    let render = || {
+        repository
+            .run(&["render", "--env", "staging", "--output-dir", "out"])
+            .expect(0)
+    };
+    repository.write(
+        "gap/gap_extra.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\n",
+    );
+    repository.write("out/README.md", "of a person\n");
+    repository.write("out/configmap_other.yaml", "of a person\n");
+    let _ = render();
+    assert!(
+        repository
+            .read("out/.tidegate-rendered")
+            .contains("configmap_extra.yaml\n")
+    );
+    let before = repository.tree();
+    let _ = render();
+    assert_eq!(repository.diff_of(&before), "", "twice is once");
+    std::fs::remove_file(repository.path().join("gap/gap_extra.yaml")).expect("removed");
+    // A listing is only a text: it may not name what lies elsewhere.
+    let listing = repository.read("out/.tidegate-rendered") + "../gap/gap.yaml\n.git\nREADME.md\n";
+    repository.write("out/.tidegate-rendered", listing);
+    let _ = render().says(", 1 removed");
+    assert_eq!(
+        repository.diff_of(&before),
+        "gap/gap_extra.yaml\nout/.tidegate-rendered\nout/configmap_extra.yaml\n"
+    );
+    assert!(!repository.tree().contains_key("out/configmap_extra.yaml"));
+    assert_eq!(repository.read("out/configmap_other.yaml"), "of a person\n");
+    // An object that can be no file: nothing is touched.
+    let before = repository.tree();
+    let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: \"a:b\"}\n";
+    repository.write("gap/gap_role.yaml", role);
+    let args = ["render", "--env", "staging", "--output-dir", "out"];
+    let _ = repository.run(&args).expect(1).says("error[invalid-name]");
+    assert_eq!(repository.diff_of(&before), "gap/gap_role.yaml\n");
+}
+
 #[test]
 fn rendering_is_the_same_every_time_and_from_everywhere() {
     let repository = Repository::of("istio/orders");

@@ -17,12 +17,14 @@ pub(super) const PATH: &str = "path";
 const KNOWN: [&str; 2] = [ENVIRONMENT, PATH];
 
 const PARAMETERS: &str = "ARGOCD_APP_PARAMETERS";
+const APPLICATION: &str = "ARGOCD_APP_NAME";
 
 /// What an Application asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Request {
-    /// The environment by name; `None`: the configuration decides.
+    /// The environment by name; `None`: the configuration decides, by the Application's name.
     environment: Option<Asked>,
+    application: Option<String>,
     /// The application's folder below the working folder, where it is not that folder itself.
     pub(super) path: Option<RepoPath>,
 }
@@ -69,7 +71,12 @@ impl Request {
         let environment = asked(ENVIRONMENT).map_err(one)?;
         let path = asked(PATH).map_err(one)?;
         let path = path.map(|asked| folder(&asked)).transpose().map_err(one)?;
-        Ok(Self { environment, path })
+        let application = variable(APPLICATION).map_err(one)?;
+        Ok(Self {
+            environment,
+            application,
+            path,
+        })
     }
 
     /// The environment to render.
@@ -77,6 +84,13 @@ impl Request {
     /// Errors: none is asked for, or one that the configuration does not know.
     pub(super) fn environment(&self, config: &Config) -> Result<String, Diagnostic> {
         let known = || config.environments.keys().map(String::as_str);
+        let rule = self
+            .application
+            .as_deref()
+            .and_then(|name| config.argocd.environment_of(name));
+        if let (None, Some(environment)) = (&self.environment, rule) {
+            return Ok(environment.to_owned());
+        }
         let Some(asked) = &self.environment else {
             let names: Vec<&str> = known().collect();
             let unsaid = Diagnostic::error(

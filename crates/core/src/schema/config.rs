@@ -45,6 +45,8 @@ pub struct Config {
     pub authz: AuthzConfig,
     /// How `gap.yaml` is read.
     pub spec: SpecConfig,
+    /// What Applications of Argo CD mean.
+    pub argocd: ArgocdConfig,
     /// The root of the repository: template overrides are read from below it.
     #[serde(skip, default = "RepoPath::root")]
     pub root: RepoPath,
@@ -69,6 +71,7 @@ impl Default for Config {
             environments: environments.into_iter().collect(),
             authz: AuthzConfig::default(),
             spec: SpecConfig::default(),
+            argocd: ArgocdConfig::default(),
             root: RepoPath::root(),
             limits: Limits::default(),
             document: None,

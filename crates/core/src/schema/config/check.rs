@@ -3,6 +3,7 @@
 use super::{Config, Names, Pattern};
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::schema::gap::names;
+use crate::schema::release::check_environment;
 
 impl Config {
     pub(super) fn check(&self) -> Vec<Diagnostic> {
@@ -10,6 +11,7 @@ impl Config {
         problems.extend(self.check_patterns());
         problems.extend(self.check_globs());
         problems.extend(self.check_values());
+        problems.extend(self.check_applications());
         problems
     }
 
@@ -48,6 +50,25 @@ impl Config {
                 }
                 _ => {}
             }
+        }
+        problems
+    }
+
+    fn check_applications(&self) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        for (glob, environment) in &self.argocd.environments {
+            let at = self.here(&["argocd", "environments", glob]);
+            if let Err(error) = glob::Pattern::new(glob) {
+                let message = format!("the pattern cannot be read: {}", error.msg);
+                problems.push(Diagnostic::error(Code::InvalidValue, message).at(at.as_key()));
+                continue;
+            }
+            let known = self.environments.keys().map(String::as_str);
+            problems.extend(
+                check_environment(environment, known)
+                    .err()
+                    .map(|unknown| unknown.at(at)),
+            );
         }
         problems
     }

@@ -2,6 +2,7 @@
 //!
 //! Source of the defaults where nothing else is said: the GAP documentation, or what is inferred from it.
 
+use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::Pattern;
@@ -290,6 +291,27 @@ pub enum AuthzMerge {
     Replace,
     /// They are added to it.
     Extend,
+}
+
+/// What an Application of Argo CD means that does not say it itself.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ArgocdConfig {
+    /// The environment by the name of the Application, as a glob pattern; the first that fits.
+    pub environments: IndexMap<String, String>,
+}
+
+impl ArgocdConfig {
+    /// The environment of an Application.
+    ///
+    /// Shape: the name as in `ARGOCD_APP_NAME`, which is `<namespace>_<name>` for an Application outside of Argo CD's own
+    /// namespace; its own name alone is looked at.
+    pub fn environment_of(&self, application: &str) -> Option<&str> {
+        let name = application.rsplit_once('_').map_or(application, |(_, name)| name);
+        let fits = |glob: &str| glob::Pattern::new(glob).is_ok_and(|pattern| pattern.matches(name));
+        let mut rules = self.environments.iter();
+        rules.find_map(|(glob, environment)| fits(glob).then_some(environment.as_str()))
+    }
 }
 
 /// How `gap.yaml` is read.

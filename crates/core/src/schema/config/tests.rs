@@ -135,3 +135,22 @@ fn what_does_not_fit_is_told_with_its_place() {
         "error invalid-yaml .tidegate/config.yaml:2:1: while parsing a flow sequence, expected ',' or ']'\n",
     );
 }
+
+#[test]
+fn an_application_means_the_environment_of_the_first_rule_that_fits() {
+    let config = load(&format!(
+        "#- {PATH}\nargocd:\n  environments:\n    \"*-production\": production\n    \"orders-*\": staging\n"
+    ));
+    let of = |application| config.argocd.environment_of(application);
+    assert_eq!(of("orders-production"), Some("production"));
+    assert_eq!(of("orders-staging"), Some("staging"));
+    assert_eq!(of("search-staging"), None);
+    // Outside of Argo CD's own namespace, which must not fit instead of the name.
+    assert_eq!(of("team-a_orders-production"), Some("production"));
+    assert_eq!(of("orders-x_search"), None);
+    check(
+        "argocd: {environments: {\"a***\": staging, \"b\": prodcution}}\n",
+        "error invalid-value .tidegate/config.yaml:1:25: the pattern cannot be read: wildcards are either regular `*` or recursive `**`\n\
+         error unknown-name .tidegate/config.yaml:1:47: there is no environment `prodcution`\n  did you mean `production`?\n",
+    );
+}
