@@ -1,5 +1,6 @@
 //! The config management plugin, run as `argocd-cmp-server` runs it: without a shell, in the Application's folder of a copy of
 //! the repository, with the documented variables and no others.
+#![cfg(unix)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -513,7 +514,6 @@ fn two_hundred_generations_at_once_print_what_each_prints_alone() {
 }
 
 /// What Argo CD sends at its deadline, at any moment of a run: the process is gone, and so is everything of it.
-#[cfg(unix)]
 #[test]
 fn killed_at_any_moment_it_leaves_nothing() {
     use std::os::unix::process::ExitStatusExt;

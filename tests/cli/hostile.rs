@@ -1,6 +1,6 @@
 //! Repositories that are out to harm whoever renders them. Each is refused, in a few plain lines, before anything is printed, and within
-//! 256 MiB of memory; those that only look strange are rendered.
-#![cfg(unix)]
+//! 256 MiB of memory; those that only look strange are rendered. Where the plugin runs: on Linux.
+#![cfg(target_os = "linux")]
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
