@@ -437,11 +437,8 @@ fn discover_matches_what_generate_renders() {
 /// The commands of the files that an administrator copies.
 #[test]
 fn the_commands_of_plugin_yaml_do_their_work() {
-    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/argocd");
     for (file, has_discovery) in [("plugin.yaml", false), ("plugin-with-discovery.yaml", true)] {
-        let text = std::fs::read_to_string(templates.join(file)).expect("a file");
-        let stream = tidegate_yaml::Stream::parse(text).expect("YAML");
-        let plugin = stream.documents()[0].value();
+        let plugin = template(file).remove(0);
         assert_eq!(plugin["kind"], "ConfigManagementPlugin");
         let copy = Copy::of("istio/orders");
         let run = |pointer: &str| {
@@ -468,6 +465,67 @@ fn the_commands_of_plugin_yaml_do_their_work() {
         assert_eq!(plugin.pointer("/spec/discover").is_some(), has_discovery);
         if has_discovery {
             assert_eq!(run("/spec/discover/find"), "gap/gap.yaml\n");
+        }
+    }
+}
+
+fn template(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("templates/argocd")
+        .join(file);
+    let text = std::fs::read_to_string(path).expect("a file");
+    let stream = tidegate_yaml::Stream::parse(text).expect("YAML");
+    stream
+        .documents()
+        .iter()
+        .map(|document| document.value().clone())
+        .collect()
+}
+
+/// An administrator may take either sidecar, and an Application finds the plugin and its parameters.
+#[test]
+fn the_files_of_an_administrator_agree() {
+    let [plugin] = &template("plugin.yaml")[..] else {
+        panic!("one document")
+    };
+    let [with_image] = &template("repo-server.yaml")[..] else {
+        panic!("one document")
+    };
+    let [config_map, with_config_map] = &template("repo-server-with-config-map.yaml")[..] else {
+        panic!("two documents")
+    };
+    let inner = config_map["data"]["plugin.yaml"].as_str().expect("a text");
+    let inner = tidegate_yaml::Stream::parse(inner).expect("YAML");
+    assert_eq!(inner.documents()[0].value(), plugin);
+
+    let sidecar = |deployment: &Value| deployment["spec"]["template"]["spec"]["containers"][0].clone();
+    let (mut one, mut other) = (sidecar(with_image), sidecar(with_config_map));
+    let security = &one["securityContext"];
+    assert_eq!(security["runAsUser"], 999);
+    assert_eq!(security["readOnlyRootFilesystem"], true);
+    assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
+    one["volumeMounts"].take();
+    other["volumeMounts"].take();
+    assert_eq!(one, other);
+
+    let copy = Copy::of("istio/my-service");
+    let announced = copy.run(".", &["parameters"], &[]).expect(0).stdout;
+    let announced: Value = serde_json::from_str(&announced).expect("JSON");
+    let names: Vec<&Value> = announced
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    let application = template("application.yaml").remove(0);
+    let set = template("application-set.yaml").remove(0);
+    for source in [
+        &application["spec"]["source"],
+        &set["spec"]["template"]["spec"]["source"],
+    ] {
+        assert_eq!(source["plugin"]["name"], plugin["metadata"]["name"]);
+        for parameter in source["plugin"]["parameters"].as_array().expect("parameters") {
+            assert!(names.contains(&&parameter["name"]) && parameter["string"].is_string());
         }
     }
 }

@@ -342,7 +342,7 @@ fn the_server_serves_many_at_once() {
     let Some(sidecar) = Sidecar::start("plugin.yaml") else {
         return;
     };
-    let repositories = ["istio/orders", "istio/my-service"].map(|fixture| Repository::of(fixture));
+    let repositories = ["istio/orders", "istio/my-service"].map(Repository::of);
     let asked: Vec<Value> = repositories
         .iter()
         .flat_map(|repository| {
