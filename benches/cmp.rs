@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use kustomize::Kustomize;
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::{Value, json};
-use tidegate_core::layout::gap;
+use tidegate_core::layout;
 use tidegate_core::model::Environment;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
@@ -49,7 +49,7 @@ fn one_environment(fixture: &str, folder: &Path) {
     let service = folder.join(fixture);
     write_all(&repo, &service);
     let config = Config::load(&repo, &RepoPath::root()).expect("a configuration");
-    let application = gap::load(&repo, &RepoPath::root(), &config).expect("an application");
+    let application = layout::load(&repo, &RepoPath::root(), &config).expect("an application");
     let environment = &application.environments[ENVIRONMENT];
     let here = |words: Vec<String>| Run {
         folder: service.clone(),
@@ -114,7 +114,7 @@ fn all_in_one_process() {
     let render = |count: usize| {
         for _ in 0..count {
             let config = Config::load(&repo, &RepoPath::root()).expect("a configuration");
-            let application = gap::load_environment(&repo, &RepoPath::root(), &config, ENVIRONMENT);
+            let application = layout::load_environment(&repo, &RepoPath::root(), &config, ENVIRONMENT);
             let application = application.expect("an application");
             let rendered = application.environments[ENVIRONMENT].rendered.iter();
             std::hint::black_box(tidegate_yaml::print_stream(

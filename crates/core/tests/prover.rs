@@ -118,6 +118,8 @@
 //! | unknown parts said | `istio::what_is_not_judged_is_said` | CUSTOM |
 #![expect(clippy::disallowed_methods, reason = "fixtures are files")]
 
+#[path = "prover/backends.rs"]
+mod backends;
 mod fixtures;
 #[path = "prover/istio.rs"]
 mod istio;
