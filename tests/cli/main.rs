@@ -6,6 +6,7 @@ mod check;
 mod cmp;
 mod cmp_server;
 mod commands;
+mod crds;
 mod deployed;
 mod disks;
 mod edits;
