@@ -95,6 +95,12 @@ pub(crate) const THEIRS_ONLY: &[Difference] = &[
         because: "a policy without pods decides about no request",
     },
     Difference {
+        code: "IST0127",
+        says: "app=reviews",
+        cases: &["istio-hosts/bookinfo"],
+        because: "the namespace tells the analysis that its pods are in the mesh, and it is in another repository",
+    },
+    Difference {
         code: "IST0131",
         says: "in rule #0 of prefix /api on #0",
         cases: &["a prefix twice"],
@@ -161,6 +167,12 @@ pub(crate) const OURS_ONLY: &[Difference] = &[
         says: "differ here",
         cases: &["a route to a port"],
         because: "a patch of the release says the same as what it covers, besides versions and weights",
+    },
+    Difference {
+        code: "foreign-pods",
+        says: "",
+        cases: &["by hand, marked-worker"],
+        because: "only a release knows which workloads are its versions",
     },
     Difference {
         code: "unknown-key",

@@ -58,8 +58,11 @@ fn istios_analysis_and_ours_find_the_same() {
 fn all_cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut found = Vec::new();
-    for (fixture, at, workload) in FIXTURES {
-        let phases = phases(&folder, fixture, at, workload).into_iter().enumerate();
+    let subsets = FIXTURES.iter().map(|release| (*release, None));
+    let services = [(("istio-hosts/bookinfo", "", "reviews"), Some("1.21.0"))];
+    for (release, canary_tag) in subsets.chain(services) {
+        let (fixture, at, workload) = release;
+        let phases = phases(&folder, release, canary_tag).into_iter().enumerate();
         for (index, (phase, repo)) in phases {
             let name = format!("{fixture} {at} {workload}, {index} in {phase}");
             found.extend(cases(&name, &repo, at));
@@ -70,8 +73,8 @@ fn all_cases() -> Vec<Case> {
         let name = format!("by hand, {}", state.file_name().to_string_lossy());
         found.extend(cases(&name, &directory(&state.path().join("repo")), ""));
     }
-    let (fixture, at, workload) = FIXTURES[0];
-    let phases = phases(&folder, fixture, at, workload);
+    let (_, at, _) = FIXTURES[0];
+    let phases = phases(&folder, FIXTURES[0], None);
     for mistake in MISTAKES {
         let mut phases = phases.iter();
         let (_, repo) = phases.find(|(phase, _)| phase == mistake.phase).expect("a phase");

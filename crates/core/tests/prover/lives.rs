@@ -18,7 +18,7 @@ pub(crate) struct Point {
 
 /// The resting points of a release of a fixture, from before `init` to a tidy repository.
 pub(crate) fn life(fixtures: &Path, fixture: &str, at: &str, workload: &str) -> Vec<Point> {
-    let phases = phases(fixtures, fixture, at, workload).into_iter();
+    let phases = phases(fixtures, (fixture, at, workload), None).into_iter();
     let at = RepoPath::new(at).expect("a path");
     phases.map(|(name, repo)| point(&repo, &at, name)).collect()
 }
