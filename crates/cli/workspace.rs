@@ -97,8 +97,7 @@ impl Workspace {
         if let Some(config) = self.config.get() {
             return Ok(config);
         }
-        let mut config = Config::load(&self.repo, &RepoPath::root())?;
-        config.limits = limits.clone();
+        let config = Config::load_within(&self.repo, &RepoPath::root(), limits)?;
         Ok(self.config.get_or_init(|| config))
     }
 

@@ -105,50 +105,110 @@ fn parameter(environment: &str) -> String {
     json!([{"name": "environment", "string": environment}]).to_string()
 }
 
-/// The folders of a fixture's repository that hold an application.
-pub(crate) fn sources(fixture: &str) -> Vec<String> {
-    let repository = Repository::without_git(fixture);
-    let specs = repository.tree().into_keys();
-    let sources = specs.filter_map(|file| match file.as_str() {
-        "gap/gap.yaml" => Some(".".to_owned()),
-        file => file.strip_suffix("/gap/gap.yaml").map(str::to_owned),
-    });
-    sources.collect()
+/// An application in a fixture's repository.
+pub(crate) struct Application {
+    pub(crate) fixture: String,
+    /// Its folder, from the root.
+    pub(crate) source: String,
+    pub(crate) environments: Vec<&'static str>,
 }
 
-pub(crate) fn good_fixtures() -> Vec<String> {
-    let below = |folder: &str| {
-        let entries = std::fs::read_dir(fixtures().join(folder)).expect("fixtures");
-        let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
-        names.map(|name| format!("{folder}/{name}")).collect::<Vec<_>>()
-    };
-    let mut found = below("istio");
-    found.retain(|fixture| fixtures().join(fixture).join("repo").is_dir());
-    found.push("quickstart".to_owned());
-    assert!(found.len() >= 4, "{found:?}");
+/// Every application of the fixtures that can be rendered, in every layout.
+pub(crate) fn applications() -> Vec<Application> {
+    let mut found = applications_of("quickstart");
+    for group in std::fs::read_dir(fixtures()).expect("fixtures") {
+        let group = group.expect("an entry").path();
+        if !group.is_dir() || group.ends_with("invalid") || group.ends_with("quickstart") {
+            continue;
+        }
+        for fixture in std::fs::read_dir(&group).expect("fixtures") {
+            let fixture = fixture.expect("an entry").path();
+            if fixture.join("repo").is_dir() {
+                let name = fixture
+                    .strip_prefix(fixtures())
+                    .expect("below")
+                    .to_str()
+                    .expect("UTF-8");
+                found.extend(applications_of(name));
+            }
+        }
+    }
+    found.sort_by(|one, other| (&one.fixture, &one.source).cmp(&(&other.fixture, &other.source)));
+    assert!(found.len() >= 9, "{}", found.len());
     found
+}
+
+fn applications_of(fixture: &str) -> Vec<Application> {
+    let tree = Repository::without_git(fixture).tree();
+    let application = |source: &str, environments: &[&'static str]| Application {
+        fixture: fixture.to_owned(),
+        source: if source.is_empty() { "." } else { source }.to_owned(),
+        environments: environments.to_vec(),
+    };
+    let folder = |file: &str| file.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+    let specs = tree
+        .keys()
+        .filter(|file| format!("/{file}").ends_with("/gap/gap.yaml"));
+    let with_spec: Vec<Application> = specs
+        .map(|spec| application(&folder(&folder(spec)), &["staging", "production"]))
+        .collect();
+    if !with_spec.is_empty() {
+        return with_spec;
+    }
+    // Plain manifests: the folder with the Deployments, or the one above where there is a folder for each environment.
+    let is_workload = |content: &[u8]| String::from_utf8_lossy(content).contains("kind: Deployment");
+    let (file, _) = tree
+        .iter()
+        .find(|(_, content)| is_workload(content))
+        .expect("a Deployment");
+    let at = folder(file);
+    match at.strip_suffix("production") {
+        Some(above) => vec![application(
+            above.trim_end_matches('/'),
+            &["staging", "production"],
+        )],
+        None => vec![application(&at, &["all"])],
+    }
+}
+
+/// The folder of the first application of a fixture.
+fn first_source(fixture: &str) -> String {
+    applications_of(fixture).remove(0).source
 }
 
 #[test]
 fn generate_prints_what_render_prints_and_nothing_of_where_it_ran() {
-    for fixture in good_fixtures() {
-        let copy = Copy::of(&fixture);
-        for source in sources(&fixture) {
-            for environment in ["staging", "production"] {
-                let repository = Repository::of(&fixture);
-                let rendered = repository
-                    .run(&["-C", &source, "render", "--env", environment])
-                    .expect(0);
-                let ended = copy.generate(&source, environment).expect(0);
-                assert_eq!(ended.stdout, rendered.stdout, "{fixture} {source} {environment}");
-                let random = copy.work.path().to_str().expect("UTF-8");
-                for said in [random, REVISION, &REVISION[..7], "elsewhere"] {
-                    let printed = format!("{}{}", ended.stdout, ended.stderr);
-                    assert!(!printed.contains(said), "{said} in\n{printed}");
-                }
+    for application in applications() {
+        let Application { fixture, source, .. } = &application;
+        let copy = Copy::of(fixture);
+        let repository = Repository::of(fixture);
+        for environment in &application.environments {
+            let rendered = repository
+                .run(&["-C", source, "render", "--env", environment])
+                .expect(0);
+            let ended = copy.generate(source, environment).expect(0);
+            assert!(!ended.stdout.is_empty());
+            assert_eq!(ended.stdout, rendered.stdout, "{fixture} {source} {environment}");
+            let random = copy.work.path().to_str().expect("UTF-8");
+            for said in [random, REVISION, &REVISION[..7], "elsewhere"] {
+                let printed = format!("{}{}", ended.stdout, ended.stderr);
+                assert!(!printed.contains(said), "{said} in\n{printed}");
             }
         }
     }
+}
+
+/// Plain manifests for everywhere have one environment, which nobody need name; with a folder for each, somebody must.
+#[test]
+fn plain_manifests_need_an_environment_where_they_have_several() {
+    let copy = Copy::of("smi/books");
+    let expected = copy.generate(".", "all").expect(0).stdout;
+    assert_eq!(copy.run(".", &["generate"], &[]).expect(0).stdout, expected);
+    let copy = Copy::of("istio-hosts/bookinfo");
+    let says = "parameter `environment` to one of: staging, production";
+    let _ = copy.run(".", &["generate"], &[]).expect(1).says(says);
+    // They are Argo CD's own unless the plugin is named.
+    assert_eq!(copy.run(".", &["discover"], &[]).expect(0).stdout, "");
 }
 
 /// `reposerver.plugin.use.manifest.generate.paths` sends a folder below the root alone, down to the application's own.
@@ -238,7 +298,7 @@ fn the_environment_is_asked_for_or_refused_with_a_list() {
     let unknown = of(&[("ARGOCD_APP_PARAMETERS", &parameter("prodcution"))]).expect(1);
     assert_eq!(
         unknown.stderr,
-        "error[unknown-name]: parameter `environment`: there is no environment `prodcution` (did you mean `production`?)\n"
+        "error[unknown-name]: there is no environment `prodcution` (did you mean `production`?)\n"
     );
 }
 
@@ -263,7 +323,7 @@ fn a_rule_of_the_configuration_knows_the_environment_by_the_applications_name() 
 #[test]
 fn the_path_names_a_folder_below_and_nothing_else() {
     let copy = Copy::of("istio/monorepo");
-    let source = &sources("istio/monorepo")[0];
+    let source = &first_source("istio/monorepo");
     let expected = copy.generate(source, "staging").expect(0).stdout;
     let of = |path: &str, source: &str| {
         let parameters =
@@ -385,7 +445,7 @@ fn parameters_are_announced_with_titles_and_defaults() {
         text("environment", "Environment", tooltip, required, default)
     };
     let path = |default| {
-        let tooltip = "The folder that holds gap/, from the Application's source path";
+        let tooltip = "The folder that holds gap/ or manifests, from the Application's source path";
         text("path", "Path", tooltip, false, default)
     };
     assert_eq!(announced(&[]), json!([environment(true, ""), path(".")]));
@@ -408,7 +468,7 @@ fn parameters_are_announced_with_titles_and_defaults() {
 #[test]
 fn discover_matches_what_generate_renders() {
     let copy = Copy::of("istio/monorepo");
-    let source = &sources("istio/monorepo")[0];
+    let source = &first_source("istio/monorepo");
     let of = |source: &str, variables: &[(&str, &str)]| {
         copy.run(source, &["discover"], variables).expect(0).stdout
     };
@@ -536,7 +596,7 @@ fn two_hundred_generations_at_once_print_what_each_prints_alone() {
     let fixtures = ["istio/orders", "istio/my-service", "istio/monorepo"];
     let copies: Vec<(Copy, String)> = fixtures
         .iter()
-        .map(|fixture| (Copy::of(fixture), sources(fixture)[0].clone()))
+        .map(|fixture| (Copy::of(fixture), first_source(fixture)))
         .collect();
     let temporary = TempDir::new().expect("a temporary folder");
     let asked = |number: usize| {

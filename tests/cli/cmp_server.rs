@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cases::cases;
-use crate::cmp::{good_fixtures, sources};
+use crate::cmp::{Application, applications};
 use crate::repository::{Ended, Repository};
 
 /// A sidecar that runs one of our plugin files.
@@ -202,36 +202,35 @@ fn the_server_gives_the_manifests_that_render_prints() {
         return;
     };
     let mut count = 0;
-    for fixture in good_fixtures() {
-        let repository = Repository::of(&fixture);
-        for source in sources(&fixture) {
-            for environment in ["staging", "production"] {
-                let rendered = repository
-                    .run(&["-C", &source, "render", "--env", environment])
-                    .expect(0);
-                let with_git = generate(&repository.path(), &source, environment);
-                let mut without_git = with_git.clone();
-                without_git["exclude"] = json!([".git/*"]);
-                // `reposerver.plugin.use.manifest.generate.paths`: no more than the application's folder, unless settings lie above.
-                let mut part = with_git.clone();
-                part["root"] = json!(repository.path().join(&source));
-                part["app"] = json!(".");
-                let mut asked = vec![with_git, without_git];
-                if !repository.path().join(".tidegate").exists() {
-                    asked.push(part);
-                }
-                for answer in sidecar.ask(&asked) {
-                    assert_eq!(
-                        answer.manifests(),
-                        documents(&rendered.stdout),
-                        "{fixture} {source} {environment}"
-                    );
-                    count += 1;
-                }
+    for application in applications() {
+        let Application { fixture, source, .. } = &application;
+        let repository = Repository::of(fixture);
+        for environment in &application.environments {
+            let rendered = repository
+                .run(&["-C", source, "render", "--env", environment])
+                .expect(0);
+            let with_git = generate(&repository.path(), source, environment);
+            let mut without_git = with_git.clone();
+            without_git["exclude"] = json!([".git/*"]);
+            // `reposerver.plugin.use.manifest.generate.paths`: no more than the application's folder, unless settings lie above.
+            let mut part = with_git.clone();
+            part["root"] = json!(repository.path().join(source));
+            part["app"] = json!(".");
+            let mut asked = vec![with_git, without_git];
+            if !repository.path().join(".tidegate").exists() {
+                asked.push(part);
+            }
+            for answer in sidecar.ask(&asked) {
+                assert_eq!(
+                    answer.manifests(),
+                    documents(&rendered.stdout),
+                    "{fixture} {source} {environment}"
+                );
+                count += 1;
             }
         }
     }
-    assert!(count >= 16, "{count}");
+    assert!(count >= 40, "{count}");
     nothing_is_left(&sidecar);
 }
 

@@ -688,6 +688,26 @@ const SETTINGS: &[Case] = &[
         "error[",
     ),
     (
+        "settings of nothing but values",
+        |h| {
+            h.write(
+                ".tidegate/config.yaml",
+                format!("names: [{}]\n", vec!["1"; 900_000].join(",")),
+            )
+        },
+        "error[invalid-yaml]: more than 200000 values",
+    ),
+    (
+        "manifests of nothing but values",
+        |h| {
+            h.remove("gap/gap.yaml");
+            let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n";
+            let text = format!("{deployment}x: [{}]\n", vec!["1"; 90_000].join(","));
+            (0..3).for_each(|n| h.write(&format!("{n}.yaml"), &text));
+        },
+        "error[limit-reached]: the files of one application may hold 200000 values",
+    ),
+    (
         "settings of the wrong type",
         |h| h.write(".tidegate/config.yaml", "[1]\n"),
         "error[",
@@ -865,7 +885,7 @@ fn bounds_are_set_by_flags() {
     for (flags, says) in [
         (
             ["--max-files", "1"],
-            "error[limit-reached]: the folder holds 2 names",
+            "gap/gap.yaml: error[limit-reached]: one run reads at most 1 files",
         ),
         (["--max-file-bytes", "10"], "error[unreadable]: the file has"),
         (

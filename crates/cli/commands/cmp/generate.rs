@@ -3,11 +3,12 @@
 use std::mem::ManuallyDrop;
 
 use tidegate_core::diagnostic::{Code, Diagnostic, Location};
-use tidegate_core::layout;
+use tidegate_core::layout::{self, LayoutId};
 use tidegate_core::repo::RepoPath;
+use tidegate_core::schema::config::Config;
 
 use super::Product;
-use super::place::application;
+use super::place::{is_below_spec, named, with_spec};
 use super::request::{ENVIRONMENT, Request};
 use crate::args::GenerateArgs;
 use crate::commands::{Stop, render};
@@ -15,20 +16,30 @@ use crate::workspace::Workspace;
 
 pub(super) fn run(workspace: &Workspace, args: &GenerateArgs) -> Result<Product, Stop> {
     let request = Request::from_environment()?;
-    let folder =
-        application(workspace, request.path.as_ref())?.ok_or_else(|| missing(workspace, &request))?;
     let limits = tidegate_yaml::Limits {
         nodes: args.bounds.max_values,
         ..tidegate_yaml::Limits::default()
     };
     let config = workspace.config_within(&limits).map_err(not_sent)?;
-    let environment = request.environment(config)?;
-    if !args.allow_templates {
+    let named = named(workspace, request.path.as_ref());
+    let folder = match with_spec(workspace, &named).map_err(not_sent)? {
+        Some(folder) => folder,
+        None if is_below_spec(workspace, &named)? => return Err(missing(&named).into()),
+        None => named,
+    };
+    let Some(layout) = LayoutId::of(workspace.repo(), &folder, config)? else {
+        return Err(missing(&folder).into());
+    };
+    if layout == LayoutId::Gap && !args.allow_templates {
         let overrides = layout::template_overrides(workspace.repo(), config)?;
         if let Some(file) = overrides.first() {
             return Err(templates_not_allowed(file).into());
         }
     }
+    let environment = match request.environment(config) {
+        Some(environment) => environment,
+        None => only_environment(workspace, layout, &folder, config)?,
+    };
     // The process ends with what it prints: nothing of the application need be taken down before.
     let application = &*ManuallyDrop::new(
         workspace
@@ -49,15 +60,38 @@ pub(super) fn run(workspace: &Workspace, args: &GenerateArgs) -> Result<Product,
     })
 }
 
-fn missing(workspace: &Workspace, request: &Request) -> Diagnostic {
-    let folder = match &request.path {
-        Some(path) => workspace.here().join(path.as_str()),
-        None => workspace.here().clone(),
+/// The environment where none is asked for: plain manifests that are the same everywhere have but one.
+///
+/// Errors: which there are.
+fn only_environment(
+    workspace: &Workspace,
+    layout: LayoutId,
+    folder: &RepoPath,
+    config: &Config,
+) -> Result<String, Stop> {
+    let names: Vec<String> = match layout {
+        LayoutId::Gap => config.environments.keys().cloned().collect(),
+        LayoutId::Manifests => {
+            let application = layout::load(workspace.repo(), folder, config)?;
+            application.environments.keys().cloned().collect()
+        }
     };
-    let missing = Diagnostic::error(Code::NoApplication, "there is no such file: no application here");
-    missing
-        .at(Location::file(&folder.join("gap/gap.yaml")))
-        .hint("let spec.source.path, or the parameter `path` below it, name the folder that holds `gap/`")
+    if names == [layout::ALL] {
+        return Ok(layout::ALL.to_owned());
+    }
+    let message = "the Application does not say which environment to render";
+    let hint = format!(
+        "set the plugin's parameter `{ENVIRONMENT}` to one of: {}",
+        names.join(", ")
+    );
+    Err(Diagnostic::error(Code::UnknownName, message).hint(hint).into())
+}
+
+fn missing(folder: &RepoPath) -> Diagnostic {
+    let message = "no application here: neither gap/gap.yaml nor a Deployment";
+    Diagnostic::error(Code::NoApplication, message)
+        .at(Location::file(folder))
+        .hint("let spec.source.path, or the parameter `path` below it, name the folder that holds `gap/` or manifests")
         .hint(NOT_SENT)
 }
 
@@ -89,7 +123,7 @@ fn templates_not_allowed(file: &RepoPath) -> Diagnostic {
 fn nothing(folder: &RepoPath, environment: &str) -> Diagnostic {
     let message = format!("`{environment}` has no objects, and Argo CD would delete what is deployed");
     Diagnostic::error(Code::NothingRendered, message)
-        .at(Location::file(&folder.join("gap/gap.yaml")))
+        .at(Location::file(folder))
         .hint(format!(
             "to take everything away delete the Application; `{ENVIRONMENT}` may be the wrong one"
         ))

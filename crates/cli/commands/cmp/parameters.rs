@@ -39,7 +39,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<Product, Stop> {
         Announcement {
             name: PATH,
             title: "Path",
-            tooltip: "The folder that holds gap/, from the Application's source path".to_owned(),
+            tooltip: "The folder that holds gap/ or manifests, from the Application's source path".to_owned(),
             required: false,
             item_type: "string",
             collection_type: "string",

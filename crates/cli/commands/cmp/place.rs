@@ -101,24 +101,40 @@ pub(super) fn below_root(here: &RepoPath, source: &RepoPath) -> bool {
     Path::new(here.as_str()).ends_with(source.as_str())
 }
 
-/// The application that the working folder, or a folder below it, holds: with `gap/gap.yaml` in it, or being that `gap` itself.
-///
-/// Neither above nor further below: an Application renders what its path names, or nothing.
-pub(super) fn application(workspace: &Workspace, path: Option<&RepoPath>) -> Result<Option<RepoPath>, Stop> {
-    let folder = match path {
+/// A folder that an Application names: the working folder, or one below it.
+pub(super) fn named(workspace: &Workspace, path: Option<&RepoPath>) -> RepoPath {
+    match path {
         Some(path) => workspace.here().join(path.as_str()),
         None => workspace.here().clone(),
-    };
+    }
+}
+
+/// The application that a folder holds, with `gap/gap.yaml` in it or being that `gap` itself; `None` where there is none.
+///
+/// Neither above nor further below: an Application renders what its path names, or nothing.
+pub(super) fn with_spec(workspace: &Workspace, folder: &RepoPath) -> Result<Option<RepoPath>, Stop> {
     let holds =
         |folder: &RepoPath| Ok::<_, Stop>(workspace.repo().read(&folder.join("gap/gap.yaml"))?.is_some());
-    if holds(&folder)? {
-        return Ok(Some(folder));
+    if holds(folder)? {
+        return Ok(Some(folder.clone()));
     }
     let above = folder.parent();
     match folder.file_name() == "gap" && holds(&above)? {
         true => Ok(Some(above)),
         false => Ok(None),
     }
+}
+
+/// Whether a folder is a part of an application with a spec: its patches are not manifests of their own.
+pub(super) fn is_below_spec(workspace: &Workspace, folder: &RepoPath) -> Result<bool, Stop> {
+    let mut above = folder.clone();
+    while above != RepoPath::root() {
+        if above.file_name() == "gap" && workspace.repo().read(&above.join("gap.yaml"))?.is_some() {
+            return Ok(true);
+        }
+        above = above.parent();
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

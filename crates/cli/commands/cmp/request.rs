@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tidegate_core::diagnostic::{Code, Diagnostic};
 use tidegate_core::repo::RepoPath;
 use tidegate_core::schema::config::Config;
-use tidegate_core::schema::release::{check_environment, known_names};
+use tidegate_core::schema::release::known_names;
 
 /// The parameters, by name.
 pub(super) const ENVIRONMENT: &str = "environment";
@@ -23,7 +23,7 @@ const APPLICATION: &str = "ARGOCD_APP_NAME";
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Request {
     /// The environment by name; `None`: the configuration decides, by the Application's name.
-    environment: Option<Asked>,
+    environment: Option<String>,
     application: Option<String>,
     /// The application's folder below the working folder, where it is not that folder itself.
     pub(super) path: Option<RepoPath>,
@@ -68,7 +68,7 @@ impl Request {
             let value = variable(&by)?.filter(|value| !value.is_empty());
             Ok(value.map(|value| Asked { value, by }))
         };
-        let environment = asked(ENVIRONMENT).map_err(one)?;
+        let environment = asked(ENVIRONMENT).map_err(one)?.map(|asked| asked.value);
         let path = asked(PATH).map_err(one)?;
         let path = path.map(|asked| folder(&asked)).transpose().map_err(one)?;
         let application = variable(APPLICATION).map_err(one)?;
@@ -79,39 +79,15 @@ impl Request {
         })
     }
 
-    /// The environment to render.
-    ///
-    /// Errors: none is asked for, or one that the configuration does not know.
-    pub(super) fn environment(&self, config: &Config) -> Result<String, Diagnostic> {
-        let known = || config.environments.keys().map(String::as_str);
-        let rule = self
-            .application
-            .as_deref()
-            .and_then(|name| config.argocd.environment_of(name));
-        if let (None, Some(environment)) = (&self.environment, rule) {
-            return Ok(environment.to_owned());
-        }
-        let Some(asked) = &self.environment else {
-            let names: Vec<&str> = known().collect();
-            let unsaid = Diagnostic::error(
-                Code::UnknownName,
-                "the Application does not say which environment to render",
-            );
-            return Err(unsaid.hint(format!(
-                "set the plugin's parameter `{ENVIRONMENT}` to one of: {}",
-                names.join(", ")
-            )));
-        };
-        check_environment(&asked.value, known()).map_err(|mut unknown| {
-            unknown.message = format!("{}: {}", asked.by, unknown.message);
-            unknown
-        })?;
-        Ok(asked.value.clone())
+    /// The environment that is asked for, which need not exist: by the Application, else by a rule of the configuration.
+    pub(super) fn environment(&self, config: &Config) -> Option<String> {
+        let rule = || config.argocd.environment_of(self.application.as_deref()?);
+        self.environment.clone().or_else(|| rule().map(str::to_owned))
     }
 
     /// The environment where the Application sets no parameter, for announcing it.
     pub(super) fn default_environment(config: &Config) -> Option<String> {
-        Self::without_parameters()?.environment(config).ok()
+        Self::without_parameters()?.environment(config)
     }
 
     /// The folder where the Application sets no parameter, for announcing it.
@@ -228,7 +204,7 @@ mod tests {
         };
         let request = Request::of(&variable).map_err(text)?;
         Ok((
-            request.environment.map(|asked| asked.value),
+            request.environment,
             request.path.map(|path| path.as_str().to_owned()),
         ))
     }

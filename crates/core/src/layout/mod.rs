@@ -14,9 +14,11 @@ mod documents;
 mod draft;
 mod gap;
 mod manifests;
+mod reading;
 
 pub use companions::accidental_services;
 pub use gap::template_overrides;
+pub use manifests::ALL;
 
 /// A way to hold an application that tidegate knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tidegate_yaml::Limits;
 
 use super::deserialize;
-use super::file::read_stream;
+use super::file::read_stream_within;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location};
 use crate::repo::{Repo, RepoPath};
 
@@ -84,12 +84,18 @@ impl Config {
     ///
     /// Errors: everything wrong with the file, each with its place.
     pub fn load(repo: &dyn Repo, root: &RepoPath) -> Result<Self, Failure> {
+        Self::load_within(repo, root, &Limits::default())
+    }
+
+    /// As [`Config::load`], within limits that hold for the files of applications too.
+    pub fn load_within(repo: &dyn Repo, root: &RepoPath, limits: &Limits) -> Result<Self, Failure> {
         let file = root.join(PATH);
         let built_in = Self {
             root: root.clone(),
+            limits: limits.clone(),
             ..Self::default()
         };
-        let Some(stream) = read_stream(repo, &file)? else {
+        let Some(stream) = read_stream_within(repo, &file, limits)? else {
             return Ok(built_in);
         };
         let mut documents = stream
@@ -108,6 +114,7 @@ impl Config {
         let read: Self = deserialize(&top, &without_nulls(document.value()))?;
         let config = Self {
             root: root.clone(),
+            limits: limits.clone(),
             document: Some(index),
             ..read
         };

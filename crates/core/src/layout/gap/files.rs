@@ -7,15 +7,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate_yaml::{Expanded, Stream};
+use tidegate_yaml::Stream;
 
 use super::super::documents::{self, Read};
+use super::super::reading::Reader;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use crate::manifest::Manifest;
 use crate::model::TargetedPatch;
-use crate::repo::{ReadError, Repo, RepoPath};
+use crate::repo::{Repo, RepoPath};
 use crate::schema::config::{Config, PatchOrder};
-use crate::schema::file::read_stream_within;
 use crate::schema::{gap, release};
 
 /// The folder in an application's folder that holds everything about its deployment.
@@ -63,7 +63,7 @@ impl Files {
             repo,
             config,
             globs: Globs::new(config),
-            expanded: Expanded::default(),
+            reader: Reader::new(repo, config),
             files: Self::default(),
         };
         reading.folder(&folder, None)?;
@@ -142,8 +142,7 @@ struct Reading<'a> {
     repo: &'a dyn Repo,
     config: &'a Config,
     globs: Globs,
-    /// What the files read so far hold together.
-    expanded: Expanded,
+    reader: Reader<'a>,
     files: Files,
 }
 
@@ -194,8 +193,11 @@ impl Reading<'_> {
 
     /// Reads a file as YAML; what is wrong with it is kept.
     fn stream(&mut self, file: &RepoPath) -> Result<Option<Arc<Stream>>, Failure> {
-        match read_stream_within(self.repo, file, &self.config.limits) {
-            Ok(Some(stream)) => self.count(file, &stream).map(|()| Some(stream)),
+        match self.reader.stream(file) {
+            Ok(Some(stream)) => {
+                self.reader.count(file, &stream)?;
+                Ok(Some(stream))
+            }
             Ok(None) => Ok(None),
             Err(Failure::Refused(problems)) => {
                 // Not missing, only unreadable.
@@ -207,26 +209,6 @@ impl Reading<'_> {
             }
             Err(failure) => Err(failure),
         }
-    }
-
-    /// Each file keeps to its limits; many small ones are bounded together.
-    fn count(&mut self, file: &RepoPath, stream: &Stream) -> Result<(), Failure> {
-        let Expanded { nodes, bytes } = stream.expanded();
-        self.expanded.nodes += nodes;
-        self.expanded.bytes += bytes;
-        let limits = &self.config.limits;
-        if self.expanded.nodes <= limits.nodes && self.expanded.bytes <= limits.expanded_bytes {
-            return Ok(());
-        }
-        let limit = format!(
-            "the files of one application may hold {} values and {} bytes together",
-            limits.nodes, limits.expanded_bytes
-        );
-        Err(ReadError::Limit {
-            path: file.clone(),
-            limit,
-        }
-        .into())
     }
 
     fn file(&mut self, file: &RepoPath, role: &Role, environment: Option<&str>, stream: &Stream) {

@@ -12,6 +12,7 @@ use tidegate_yaml::Stream;
 
 use super::documents;
 use super::draft::Draft;
+use super::reading::Reader;
 use super::{Layout, LayoutId};
 use crate::change::FileChange;
 use crate::diagnostic::{Diagnostic, Failure, Severity};
@@ -21,7 +22,7 @@ use crate::provider::Intent;
 use crate::render::render;
 use crate::repo::{ReadError, Repo, RepoPath};
 use crate::schema::config::Config;
-use crate::schema::file::read_stream;
+use crate::schema::file::read_stream_within;
 use crate::schema::release;
 
 mod place;
@@ -31,8 +32,8 @@ pub(super) use place::with_tag;
 /// Where the release files of plain manifests are, from the root of the repository.
 const RELEASES: &str = ".tidegate/releases";
 
-/// The environment of a folder that holds no folder of an environment: all of them.
-const ALL: &str = "all";
+/// The environment of plain manifests in a folder that holds no folder of an environment: all of them.
+pub const ALL: &str = "all";
 
 /// Files whose names begin so are ours.
 pub(super) const OWNED_PREFIX: &str = "tidegate-canary-";
@@ -93,7 +94,7 @@ impl Layout for Manifests {
             files.environments.retain(|name, _| name == only);
         }
         let release_file = self.release_file(at);
-        let releases = match read_stream(repo, &release_file)? {
+        let releases = match read_stream_within(repo, &release_file, &config.limits)? {
             None => Vec::new(),
             Some(stream) => {
                 let releases = release::parse(&release_file, &stream);
@@ -181,9 +182,10 @@ impl Files {
     /// What lies in the folder itself counts for every environment.
     fn read(repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<Self, Failure> {
         let mut files = Self::default();
-        let shared = files.folder(repo, at)?;
+        let mut reader = Reader::new(repo, config);
+        let shared = files.folder(&mut reader, repo, at)?;
         for name in config.environments.keys() {
-            let own = files.folder(repo, &at.join(name))?;
+            let own = files.folder(&mut reader, repo, &at.join(name))?;
             if !own.is_empty() {
                 let objects = shared.iter().cloned().chain(own);
                 files.environments.insert(name.clone(), objects.collect());
@@ -195,10 +197,15 @@ impl Files {
         Ok(files)
     }
 
-    fn folder(&mut self, repo: &dyn Repo, folder: &RepoPath) -> Result<Vec<Manifest>, Failure> {
+    fn folder(
+        &mut self,
+        reader: &mut Reader<'_>,
+        repo: &dyn Repo,
+        folder: &RepoPath,
+    ) -> Result<Vec<Manifest>, Failure> {
         let mut objects = Vec::new();
         for file in repo.list(folder)?.iter().filter(|file| is_yaml(file)) {
-            let stream = match read_stream(repo, file) {
+            let stream = match reader.stream(file) {
                 Ok(Some(stream)) => stream,
                 Ok(None) => continue,
                 Err(Failure::Refused(wrong)) => {
@@ -207,6 +214,7 @@ impl Files {
                 }
                 Err(failure) => return Err(failure),
             };
+            reader.count(file, &stream)?;
             let read = documents::objects(file, &stream);
             objects.extend(read.items);
             self.problems.extend(read.problems);
