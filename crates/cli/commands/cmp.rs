@@ -11,7 +11,10 @@ mod parameters;
 mod place;
 mod request;
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,8 +27,8 @@ use crate::args::{BoundArgs, CmpCommand, PlaceArgs};
 use crate::report;
 use crate::workspace::Workspace;
 
-/// Room for what is nested as deep as the reader allows, on every system.
-const STACK: usize = 8 << 20;
+/// Room for a refusal.
+const STACK: usize = 256 << 10;
 
 /// How often is looked whether a bound is reached; most runs are over before the first time.
 const LOOK: Duration = Duration::from_millis(5);
@@ -37,20 +40,19 @@ struct Answer {
     lines: String,
 }
 
-/// Runs one command on a thread of its own, and gives up on it when its time is over.
+/// Runs one command, and gives up on it when a bound is reached.
 pub(crate) fn run(place: &PlaceArgs, command: &CmpCommand) -> Outcome {
-    let (sender, receiver) = mpsc::channel();
-    let bounds = command.bounds().clone();
-    let (place, command) = (place.clone(), command.clone());
-    let worker = thread::Builder::new().stack_size(STACK).spawn(move || {
-        // Nobody listens any more once a bound is reached.
-        let _ = sender.send(answer(&place, &command));
-    });
-    if let Err(error) = worker {
-        report::failure(&error.into());
-        return Outcome::CouldNotRun;
-    }
-    let answer = wait(&receiver, &bounds);
+    let start = Instant::now();
+    let bounds = command.bounds();
+    let watch = match Watch::start(start, bounds) {
+        Ok(watch) => watch,
+        Err(error) => {
+            report::failure(&error.into());
+            return Outcome::CouldNotRun;
+        }
+    };
+    let answer = answer(place, command);
+    let answer = watch.stop(answer, start, bounds);
     report::message(&answer.lines);
     match report::product(&answer.product) {
         Ok(()) => answer.outcome,
@@ -61,37 +63,73 @@ pub(crate) fn run(place: &PlaceArgs, command: &CmpCommand) -> Outcome {
     }
 }
 
-/// Waits for an answer no longer, and while no more memory is used, than is allowed.
-fn wait(receiver: &Receiver<Answer>, bounds: &BoundArgs) -> Answer {
-    let start = Instant::now();
-    let reached = |message: String, flag: &str| {
+/// A thread that looks whether a bound is reached while the work is done, and ends the process then.
+struct Watch {
+    /// Set by the one that speaks: the watch or the work, never both.
+    is_said: Arc<AtomicBool>,
+    /// Nothing is sent; the watch ends when this is gone.
+    _until: Sender<()>,
+}
+
+impl Watch {
+    fn start(start: Instant, bounds: &BoundArgs) -> io::Result<Self> {
+        let (until, end) = mpsc::channel::<()>();
+        let is_said = Arc::new(AtomicBool::new(false));
+        let (bounds, said) = (bounds.clone(), Arc::clone(&is_said));
+        thread::Builder::new().stack_size(STACK).spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = end.recv_timeout(LOOK) {
+                if let Some(reached) = reached(start, memory_in_use(), &bounds) {
+                    end_with(&reached, &said);
+                }
+            }
+        })?;
+        Ok(Self {
+            is_said,
+            _until: until,
+        })
+    }
+
+    /// The answer, unless it comes too late.
+    fn stop(self, answer: Answer, start: Instant, bounds: &BoundArgs) -> Answer {
+        if self.is_said.swap(true, Ordering::SeqCst) {
+            // The watch is about to end the process.
+            loop {
+                thread::park();
+            }
+        }
+        // Memory that was enough for the work is enough for its end.
+        reached(start, 0, bounds).unwrap_or(answer)
+    }
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the work cannot be interrupted in any other way, and leaves nothing behind"
+)]
+fn end_with(answer: &Answer, is_said: &AtomicBool) {
+    if !is_said.swap(true, Ordering::SeqCst) {
+        report::message(&answer.lines);
+        std::process::exit(1);
+    }
+}
+
+/// The refusal, where a bound is reached.
+fn reached(start: Instant, memory: u64, bounds: &BoundArgs) -> Option<Answer> {
+    let refuse = |message: String, flag: &str| {
         let reached = Diagnostic::error(Code::LimitReached, message);
         let hint =
             format!("make the application smaller, or ask the administrator of Argo CD for a larger {flag}");
-        refused(None, &Stop::from(reached.hint(hint)))
+        Some(refused(None, &Stop::from(reached.hint(hint))))
     };
-    loop {
-        let answer = receiver.recv_timeout(LOOK.min(bounds.max_seconds));
-        if start.elapsed() >= bounds.max_seconds {
-            let message = format!("not done after {} seconds", bounds.max_seconds.as_secs_f64());
-            return reached(message, "--max-seconds");
-        }
-        match answer {
-            Ok(answer) => return answer,
-            Err(RecvTimeoutError::Timeout) if memory_in_use() > bounds.max_memory => {
-                let message = format!("more than {} bytes of memory are in use", bounds.max_memory);
-                return reached(message, "--max-memory");
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                return Answer {
-                    outcome: Outcome::CouldNotRun,
-                    product: String::new(),
-                    lines: "error: a mistake in tidegate, not in your files: please report it\n".to_owned(),
-                };
-            }
-        }
+    if start.elapsed() >= bounds.max_seconds {
+        let message = format!("not done after {} seconds", bounds.max_seconds.as_secs_f64());
+        return refuse(message, "--max-seconds");
     }
+    if memory > bounds.max_memory {
+        let message = format!("more than {} bytes of memory are in use", bounds.max_memory);
+        return refuse(message, "--max-memory");
+    }
+    None
 }
 
 /// Bytes that this process occupies; 0 where the system does not say. Source: Linux, `proc_pid_status(5)`.
