@@ -163,6 +163,23 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// Lays fields over an object or a patch: maps are merged, everything else (null included) is taken as it is.
+pub(super) fn overlay(value: &mut Value, fields: &Value) {
+    match (value, fields) {
+        (Value::Object(value), Value::Object(fields)) => {
+            for (key, field) in fields {
+                match value.get_mut(key) {
+                    Some(inner) if inner.is_object() && field.is_object() => overlay(inner, field),
+                    _ => {
+                        value.insert(key.clone(), field.clone());
+                    }
+                }
+            }
+        }
+        (value, fields) => *value = fields.clone(),
+    }
+}
+
 /// What makes two list items the same thing: a name, or the subset that a route's destination names. A destination
 /// without a subset may become one with it, so it has no identity of its own.
 fn identity(_list: &PointerBuf, item: &Value) -> Option<String> {

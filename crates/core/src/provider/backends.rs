@@ -294,6 +294,16 @@ fn other_image(
     })
 }
 
+/// A route of ours, called like the Service that it is for.
+pub(super) fn route_of(service: &Manifest, api_version: &str, kind: &str, spec: Value) -> Value {
+    let ObjectRef { name, namespace, .. } = &service.object;
+    let mut metadata = json!({"name": name});
+    if let Some(namespace) = namespace {
+        metadata["namespace"] = json!(namespace);
+    }
+    json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec})
+}
+
 /// Whether a route has one among its backends.
 fn names<B: Backends + ?Sized>(backends: &B, route: &Manifest, backend: &str) -> bool {
     backends.is_route(&route.object)

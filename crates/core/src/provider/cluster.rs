@@ -283,7 +283,7 @@ fn unknown_service(ends: [Option<&Manifest>; 2]) -> Option<&'static str> {
 }
 
 /// Whether some text in an object, its metadata left out, is one of these names.
-fn mentions(value: &Value, names: &BTreeSet<&str>) -> bool {
+pub(super) fn mentions(value: &Value, names: &BTreeSet<&str>) -> bool {
     match value {
         Value::String(text) => names.contains(text.as_str()),
         Value::Array(items) => items.iter().any(|item| mentions(item, names)),

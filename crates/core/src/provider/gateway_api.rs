@@ -7,7 +7,7 @@ use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
 use super::ProviderId;
-use super::backends::Backends;
+use super::backends::{Backends, route_of};
 use crate::manifest::{Manifest, ObjectRef};
 
 mod traffic;
@@ -68,20 +68,16 @@ impl Backends for GatewayApi {
         if ports.len() != 1 {
             return None;
         }
-        let object = &service.object;
-        let mut metadata = json!({"name": object.name});
-        if let Some(namespace) = &object.namespace {
-            metadata["namespace"] = json!(namespace);
-        }
-        Some(json!({
-            "apiVersion": format!("{GROUP}/v1"),
-            "kind": "HTTPRoute",
-            "metadata": metadata,
-            "spec": {
-                "parentRefs": [{"group": "", "kind": "Service", "name": object.name}],
-                "rules": [{"backendRefs": []}],
-            },
-        }))
+        let spec = json!({
+            "parentRefs": [{"group": "", "kind": "Service", "name": service.object.name}],
+            "rules": [{"backendRefs": []}],
+        });
+        Some(route_of(
+            service,
+            "gateway.networking.k8s.io/v1",
+            "HTTPRoute",
+            spec,
+        ))
     }
 
     fn entry(&self, service: &Manifest, name: &str) -> Value {

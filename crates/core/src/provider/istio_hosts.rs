@@ -6,7 +6,7 @@
 use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
-use super::backends::Backends;
+use super::backends::{Backends, route_of};
 use super::cluster::full_name;
 use super::istio::Istio;
 use super::{Provider, ProviderId};
@@ -94,17 +94,13 @@ impl Backends for IstioHosts {
 
     /// A route for callers in the mesh.
     fn own_route(&self, service: &Manifest) -> Option<Value> {
-        let object = &service.object;
-        let mut metadata = json!({"name": object.name});
-        if let Some(namespace) = &object.namespace {
-            metadata["namespace"] = json!(namespace);
-        }
-        Some(json!({
-            "apiVersion": format!("{GROUP}/v1"),
-            "kind": "VirtualService",
-            "metadata": metadata,
-            "spec": {"hosts": [object.name], "http": [{"route": []}]},
-        }))
+        let spec = json!({"hosts": [service.object.name], "http": [{"route": []}]});
+        Some(route_of(
+            service,
+            "networking.istio.io/v1",
+            "VirtualService",
+            spec,
+        ))
     }
 
     fn entry(&self, _service: &Manifest, name: &str) -> Value {

@@ -7,7 +7,7 @@ use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
 use super::ProviderId;
-use super::backends::Backends;
+use super::backends::{Backends, route_of};
 use crate::manifest::{Manifest, ObjectRef};
 
 mod traffic;
@@ -53,16 +53,12 @@ impl Backends for Smi {
 
     /// The version that the linkerd-smi extension serves with whole numbers as weights.
     fn own_route(&self, service: &Manifest) -> Option<Value> {
-        let object = &service.object;
-        let mut metadata = json!({"name": object.name});
-        if let Some(namespace) = &object.namespace {
-            metadata["namespace"] = json!(namespace);
-        }
-        Some(json!({
-            "apiVersion": format!("{GROUP}/v1alpha2"),
-            "kind": "TrafficSplit",
-            "metadata": metadata,
-            "spec": {"service": object.name, "backends": []},
-        }))
+        let spec = json!({"service": service.object.name, "backends": []});
+        Some(route_of(
+            service,
+            "split.smi-spec.io/v1alpha2",
+            "TrafficSplit",
+            spec,
+        ))
     }
 }

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::super::companions::{self, Source};
-use super::super::draft::Draft;
+use super::super::draft::{Draft, overlay};
 use super::spec_edits;
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
@@ -432,23 +432,6 @@ fn snake_case(kind: &str) -> String {
         name.push(letter.to_ascii_lowercase());
     }
     name
-}
-
-/// Lays fields over a patch: maps are merged, everything else (null included) is taken as it is.
-fn overlay(value: &mut Value, fields: &Value) {
-    match (value, fields) {
-        (Value::Object(value), Value::Object(fields)) => {
-            for (key, field) in fields {
-                match value.get_mut(key) {
-                    Some(inner) if inner.is_object() && field.is_object() => overlay(inner, field),
-                    _ => {
-                        value.insert(key.clone(), field.clone());
-                    }
-                }
-            }
-        }
-        (value, fields) => *value = fields.clone(),
-    }
 }
 
 /// Whether a rendered object has what a patch would make of it.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::super::companions::{self, Source};
-use super::super::draft::Draft;
+use super::super::draft::{Draft, overlay};
 use super::{IMAGE, OWNED_PREFIX};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
@@ -252,21 +252,6 @@ fn find<'e>(environment: &'e Environment, object: &ObjectRef) -> Option<&'e Mani
             && manifest.object.name == object.name
             && (object.namespace.is_none() || object.namespace == manifest.object.namespace)
     })
-}
-
-/// Lays fields over an object: maps are merged, everything else is taken as it is.
-fn overlay(value: &mut Value, fields: &Value) {
-    match (value, fields) {
-        (Value::Object(value), Value::Object(fields)) => {
-            for (key, field) in fields {
-                match value.get_mut(key) {
-                    Some(inner) if inner.is_object() && field.is_object() => overlay(inner, field),
-                    _ => drop(value.insert(key.clone(), field.clone())),
-                }
-            }
-        }
-        (value, fields) => *value = fields.clone(),
-    }
 }
 
 /// Writes a tag into the image of a workload, in every environment.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::super::cluster::{Service, namespace_of};
+use super::super::super::cluster::{Service, mentions, namespace_of};
 use super::IstioTraffic;
 use super::virtual_services::{Match, Pattern, VirtualService};
 use crate::manifest::{Manifest, ObjectRef};
@@ -649,19 +649,6 @@ fn is_for_everything(manifest: &Manifest) -> bool {
     kinds.iter().any(|(group, kind)| manifest.object.is(group, kind))
         && !has("selector")
         && !has("workloadSelector")
-}
-
-/// Whether some text in an object is one of these names.
-fn mentions(value: &Value, names: &BTreeSet<&str>) -> bool {
-    match value {
-        Value::String(text) => names.contains(text.as_str()),
-        Value::Array(items) => items.iter().any(|item| mentions(item, names)),
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(key, _)| *key != "metadata")
-            .any(|(_, field)| mentions(field, names)),
-        _ => false,
-    }
 }
 
 /// Whether an object selects pods that a Service reaches at both ends.
