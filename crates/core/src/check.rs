@@ -19,7 +19,7 @@ pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
     let mut found = application.notices.clone();
     found.extend(
         provider(checkout)
-            .unwrap_or(ProviderId::Istio)
+            .unwrap_or(DEFAULT)
             .provider()
             .lint(application),
     );
@@ -38,11 +38,24 @@ pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
     found
 }
 
-/// The traffic system of an application, where a release says it.
+/// The traffic system of an application: what a release says, else what routes to one of its workloads.
 fn provider(checkout: &Checkout<'_>) -> Option<ProviderId> {
-    let mut releases = checkout.application.releases.iter();
-    releases.next().map(|release| release.provider)
+    let application = &checkout.application;
+    let mut releases = application.releases.iter();
+    if let Some(release) = releases.next() {
+        return Some(release.provider);
+    }
+    let form = application.layout.form();
+    let mut fitting = ProviderId::ALL.iter().copied().filter(|id| id.form() == form);
+    let is_used = |id: &ProviderId| {
+        let mut workloads = application.workloads.keys();
+        workloads.any(|workload| id.provider().is_used(application, workload))
+    };
+    fitting.find(is_used)
 }
+
+/// What callers inside a cluster meet, whatever else there is.
+const DEFAULT: ProviderId = ProviderId::Istio;
 
 /// The verdict on a change of one application.
 #[derive(Debug, Default)]
@@ -72,7 +85,7 @@ pub fn judge(
     question: Question,
     is_changed: &dyn Fn(&RepoPath) -> bool,
 ) -> Verdict {
-    let provider = provider(after).or(provider(before)).unwrap_or(ProviderId::Istio);
+    let provider = provider(after).or(provider(before)).unwrap_or(DEFAULT);
     let mut verdict = Verdict::default();
     let wanted = |name: &&String| environment.is_none_or(|only| only == name.as_str());
     for name in after.application.environments.keys().filter(wanted) {
