@@ -479,7 +479,7 @@ pub(crate) struct BoundArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 200_000)]
     pub(crate) max_values: usize,
     /// Bytes of memory in use until the run gives up; looked at on Linux only
-    #[arg(long, value_name = "BYTES", default_value_t = 192 << 20)]
+    #[arg(long, value_name = "BYTES", default_value_t = 128 << 20)]
     pub(crate) max_memory: u64,
     /// Seconds until the run gives up
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]

@@ -769,7 +769,7 @@ const TEMPLATES: &[(&str, &str, &str)] = &[
     (
         "a text that doubles",
         DOUBLING,
-        "error[limit-reached]: more than 201326592 bytes of memory are in use",
+        "error[limit-reached]: more than 134217728 bytes of memory are in use",
     ),
     (
         "a macro in itself",
