@@ -36,6 +36,7 @@ pages! {
     Exposed = "exposed",
     FileExtension = "file-extension",
     ForeignPods = "foreign-pods",
+    ImmutableSelector = "immutable-selector",
     InvalidValue = "invalid-value",
     InvalidName = "invalid-name",
     InvalidYaml = "invalid-yaml",

@@ -234,3 +234,64 @@ fn the_service_is_not_widened_over_pods_of_neither_version() {
         repository.run(&[command, "--diff"]).expect(0);
     }
 }
+
+/// A Deployment's selector is set once: a change of it stops every sync.
+#[test]
+fn a_selector_that_changes_is_refused() {
+    let repository = Repository::of("gateway-api/reviews");
+    let _ = repository
+        .run(&["-C", "deploy/reviews", "init", "--canary-tag", "2"])
+        .expect(0);
+    repository.commit("init");
+    let file = "deploy/reviews/staging/reviews.yaml";
+    let labels = "matchLabels:\n      app: reviews\n";
+    repository.replace(file, labels, &format!("{labels}      tier: web\n"));
+    repository.replace(
+        file,
+        "app: reviews   # do not touch\n",
+        "app: reviews   # do not touch\n        tier: web\n",
+    );
+    let refused = repository.run(&["check"]).expect(1);
+    let said = "error[immutable-selector]: staging: the selector of Deployment/reviews changes, which the API server refuses";
+    assert!(
+        refused.stdout.contains("error[immutable-selector]"),
+        "{said}\n{}",
+        refused.stdout
+    );
+    assert!(
+        refused.stdout.contains("staging/reviews.yaml:25:3"),
+        "{}",
+        refused.stdout
+    );
+}
+
+/// What a person has looked at is not told again, if they say why.
+#[test]
+fn a_finding_is_ignored_with_a_reason() {
+    let repository = Repository::of("invalid/dead-rule");
+    let file = "gap/gap_patch_routes.yaml";
+    let told = repository.run(&["check"]).expect(0);
+    assert!(told.stdout.contains("warning[dead-rule]"), "{}", told.stdout);
+    let line = repository.read(file).lines().nth(8).expect("a rule").to_owned();
+    let ignoring = |comment: &str| {
+        repository.replace(
+            file,
+            &line,
+            &format!("{line} # tidegate: ignore dead-rule{comment}"),
+        );
+        let told = repository.run(&["check", "--strict"]);
+        repository.replace(file, &format!(" # tidegate: ignore dead-rule{comment}"), "");
+        told
+    };
+    let without = ignoring("").expect(1);
+    assert!(
+        without
+            .stdout
+            .contains("say why it is ignored: # tidegate: ignore dead-rule because"),
+        "{}",
+        without.stdout
+    );
+    let with = ignoring(" because it comes back in June").expect(0);
+    assert!(!with.stdout.contains("dead-rule"), "{}", with.stdout);
+    assert!(with.stderr.contains("1 ignored with a reason"), "{}", with.stderr);
+}

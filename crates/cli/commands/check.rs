@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tidegate_core::check::{Verdict, judge, lint};
+use tidegate_core::check::{Ignored, Verdict, ignored, judge, lint};
 use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use tidegate_core::layout::LayoutId;
@@ -77,7 +77,7 @@ fn report_on(root: &Path, change: &Change<'_>, folder: &RepoPath, args: &CheckAr
         worst: severities.max().unwrap_or(Severity::Note),
         text: String::new(),
         findings: Findings::new(change.git.map_or("", Git::prefix)),
-        summary: check::Summary::of(folder, &checked.verdict),
+        summary: check::Summary::of(folder, &checked.verdict, checked.ignored),
     };
     let text_of = |path: &RepoPath| checked.text_of(path);
     let findings = checked.findings.iter().cloned();
@@ -283,12 +283,37 @@ fn application_of(path: &RepoPath) -> Option<RepoPath> {
 /// One application, looked at.
 struct Checked {
     findings: Vec<(Option<String>, Diagnostic)>,
+    /// How many more there were, which a comment with a reason says are known.
+    ignored: usize,
     verdict: Option<Verdict>,
     after: Box<dyn Repo>,
     before: Snapshot,
 }
 
 impl Checked {
+    /// Takes out the findings that a comment at their place ignores with a reason; says what a comment without one lacks.
+    fn take_ignored(&mut self) -> usize {
+        let findings = std::mem::take(&mut self.findings);
+        let count = findings.len();
+        for (environment, finding) in findings {
+            let location = finding.location.as_ref();
+            let text = location.and_then(|location| self.text_of(&location.file));
+            let said = text.map_or(Ignored::No, |text| ignored(&finding, &text));
+            let finding = match said {
+                Ignored::Yes => continue,
+                Ignored::No => finding,
+                Ignored::WithoutReason => {
+                    let code = finding.code.as_str();
+                    finding.hint(format!(
+                        "say why it is ignored: # tidegate: ignore {code} because …"
+                    ))
+                }
+            };
+            self.findings.push((environment, finding));
+        }
+        count - self.findings.len()
+    }
+
     fn text_of(&self, path: &RepoPath) -> Option<String> {
         let after = self.after.read(path).ok().flatten();
         after.or_else(|| self.before.read(path).ok().flatten())
@@ -312,6 +337,7 @@ fn check_application(
     };
     let mut checked = Checked {
         findings: Vec::new(),
+        ignored: 0,
         verdict: None,
         after,
         before,
@@ -361,6 +387,9 @@ fn check_application(
         }
     }
     checked.findings.extend(findings);
+    if verdict.is_some() {
+        checked.ignored = checked.take_ignored();
+    }
     checked
         .findings
         .sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));

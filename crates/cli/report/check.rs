@@ -10,14 +10,16 @@ use super::escape;
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     applications: usize,
+    ignored: usize,
     lines: Vec<String>,
 }
 
 impl Summary {
     /// Of one application.
-    pub(crate) fn of(folder: &RepoPath, verdict: &Option<Verdict>) -> Self {
+    pub(crate) fn of(folder: &RepoPath, verdict: &Option<Verdict>, ignored: usize) -> Self {
         let mut summary = Self {
             applications: 1,
+            ignored,
             lines: Vec::new(),
         };
         for (environment, Judgement { proof, .. }) in verdict.iter().flat_map(|verdict| &verdict.judgements) {
@@ -40,6 +42,7 @@ impl Summary {
     /// Adds another.
     pub(crate) fn append(&mut self, other: Self) {
         self.applications += other.applications;
+        self.ignored += other.ignored;
         self.lines.extend(other.lines);
     }
 
@@ -57,8 +60,12 @@ impl Summary {
             1 => "1 application".to_owned(),
             count => format!("{count} applications"),
         };
+        let ignored = match self.ignored {
+            0 => String::new(),
+            count => format!(", {count} ignored with a reason"),
+        };
         format!(
-            "{}{applications} checked, {}, applied in {order}\n",
+            "{}{applications} checked, {}, applied in {order}{ignored}\n",
             self.lines.concat(),
             escape(described)
         )

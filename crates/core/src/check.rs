@@ -13,16 +13,16 @@ use crate::repo::RepoPath;
 use crate::standing::Standing;
 use crate::transition::{disagree, unclear};
 
+mod ignore;
+mod immutable_selector;
+
+pub use ignore::{Ignored, ignored};
+
 /// What is wrong with the files as they are, whatever they were before.
 pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
     let application = &checkout.application;
     let mut found = application.notices.clone();
-    found.extend(
-        provider(checkout)
-            .unwrap_or(DEFAULT)
-            .provider()
-            .lint(application),
-    );
+    found.extend(provider(checkout).unwrap_or(DEFAULT).provider().lint(application));
     for release in &application.releases {
         let standing = Standing::of(application, release);
         found.extend(standing.drift(application, release));
@@ -118,6 +118,7 @@ fn judge_environment(
         revision: None,
         is_changed,
     };
-    let diagnostics = proof.diagnostics(&subject, repair.as_ref(), question.order);
+    let mut diagnostics = proof.diagnostics(&subject, repair.as_ref(), question.order);
+    diagnostics.extend(immutable_selector::find(&before.rendered, &after.rendered));
     (Judgement { proof, repair }, diagnostics)
 }

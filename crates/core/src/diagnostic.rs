@@ -77,6 +77,8 @@ codes! {
     FileExtension = "file-extension",
     /// A Service that a release splits selects pods of neither version.
     ForeignPods = "foreign-pods",
+    /// The selector of a workload changes, which the API server refuses.
+    ImmutableSelector = "immutable-selector",
     /// A value has the right type and a wrong content.
     InvalidValue = "invalid-value",
     /// A name breaks Kubernetes' limits.
