@@ -16,6 +16,7 @@ mod invalid;
 #[path = "../engines/kustomize.rs"]
 mod kustomize;
 mod life;
+mod manifests;
 mod patch;
 mod pre_commit;
 mod readme;

@@ -1,11 +1,13 @@
 //! The remaining transitions of a release, made one after the other on the files as they will be, and what
 //! must be true before each is merged.
 
+use indexmap::IndexSet;
+
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::Failure;
 use crate::manifest::ObjectRef;
-use crate::model::{Application, Release, Routes, Version};
+use crate::model::{Application, Form, Release, Routes, Version};
 use crate::phase::Phase;
 use crate::start::floor;
 use crate::transition::{NextRequest, Purpose, Transition, next};
@@ -87,42 +89,19 @@ pub fn preconditions(
     transition: &Transition,
 ) -> Vec<Precondition> {
     let look = Look { application, release };
-    let is_exposing = |routes: &Routes| matches!(routes, Routes::Both(_));
     let mut found = vec![look.runs_before()];
-    match &transition.purpose {
-        Purpose::Enter(Phase::Split) => found.extend([look.healthy(Version::Canary), look.room()]),
-        Purpose::Enter(Phase::Wire) => {
-            found.extend([look.healthy(Version::Stable), look.subsets()]);
-        }
-        Purpose::Enter(Phase::Widen) => found.extend([
-            look.routes("names the canary subset only"),
-            look.healthy(Version::Stable),
-        ]),
-        Purpose::Enter(Phase::Park) => {
-            found.extend([
-                look.endpoints("the pods of both versions, and no others"),
-                look.image(),
-                look.healthy(Version::Stable),
-            ]);
-        }
-        Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights => {
-            found.extend([look.healthy(Version::Canary), look.image()]);
-        }
-        Purpose::Enter(Phase::Promote) => found.push(look.healthy(Version::Canary)),
-        Purpose::Enter(Phase::Settle) => found.push(look.healthy(Version::Stable)),
-        Purpose::Enter(Phase::Retire) => found.push(look.routes("gives the canary all requests")),
-        Purpose::Enter(Phase::Unroute) => {
-            found.extend([look.pruned(), look.endpoints("the pods of the workload only")])
-        }
-        Purpose::Enter(Phase::Unwire) => found.push(look.routes("names no subset")),
-        Purpose::Enter(Phase::Tidy | Phase::Idle) => found.push(look.unwired()),
-        Purpose::RestoreImage => found.push(look.routes("gives the stable version all requests")),
-        Purpose::MovePin | Purpose::Restore | Purpose::Start => {}
+    match release.provider.form() {
+        Form::Subsets => found.extend(look.with_subsets(transition)),
+        Form::Backends => found.extend(look.with_backends(transition)),
     }
-    if transition.after.values().any(is_exposing) {
+    if transition.after.values().any(is_split) {
         found.extend(look.floors());
     }
     found
+}
+
+fn is_split(routes: &Routes) -> bool {
+    matches!(routes, Routes::Both(_))
 }
 
 /// Looks at the cluster for a release: the names that the commands need.
@@ -132,17 +111,88 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
+    fn with_subsets(&self, transition: &Transition) -> Vec<Precondition> {
+        match &transition.purpose {
+            Purpose::Enter(Phase::Split) => vec![self.healthy(Version::Canary), self.room()],
+            Purpose::Enter(Phase::Wire) => vec![self.healthy(Version::Stable), self.subsets()],
+            Purpose::Enter(Phase::Widen) => vec![
+                self.virtual_service("names the canary subset only"),
+                self.healthy(Version::Stable),
+            ],
+            Purpose::Enter(Phase::Park) => vec![
+                self.endpoints(&self.release.workload, "the pods of both versions, and no others"),
+                self.image(),
+                self.healthy(Version::Stable),
+            ],
+            Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights => {
+                vec![self.healthy(Version::Canary), self.image()]
+            }
+            Purpose::Enter(Phase::Retire) => vec![self.virtual_service("gives the canary all requests")],
+            Purpose::Enter(Phase::Unroute) => vec![
+                self.pruned(),
+                self.endpoints(&self.release.workload, "the pods of the workload only"),
+            ],
+            Purpose::Enter(Phase::Unwire) => vec![self.virtual_service("names no subset")],
+            Purpose::Enter(_) => vec![self.unwired()],
+            Purpose::RestoreImage => vec![self.virtual_service("gives the stable version all requests")],
+            Purpose::MovePin | Purpose::Restore | Purpose::Start => Vec::new(),
+        }
+    }
+
+    fn with_backends(&self, transition: &Transition) -> Vec<Precondition> {
+        let routed_to = |workload: &str| self.routes(&format!("gives `{workload}` all requests"));
+        let Release { workload, copy, .. } = self.release;
+        match &transition.purpose {
+            Purpose::Enter(Phase::Split) => vec![self.healthy(Version::Stable), self.room()],
+            Purpose::Enter(Phase::Park) => vec![
+                self.healthy(Version::Canary),
+                self.endpoints(copy, &format!("the pods of `{copy}`, and no others")),
+                self.image(),
+            ],
+            Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights => {
+                vec![self.healthy(Version::Canary), self.image()]
+            }
+            Purpose::Enter(Phase::Promote) => vec![self.healthy(Version::Canary), routed_to(copy)],
+            Purpose::Enter(Phase::Settle) => {
+                vec![self.healthy(Version::Stable), self.same_image()]
+            }
+            Purpose::Enter(Phase::Retire) => vec![routed_to(workload)],
+            Purpose::Enter(_) => vec![self.pruned(), self.routes(&format!("names `{copy}` no more"))],
+            // On the way back from `promote` the copy serves everything meanwhile.
+            Purpose::RestoreImage if transition.before.values().any(is_split) => {
+                vec![self.healthy(Version::Canary), routed_to(copy)]
+            }
+            Purpose::RestoreImage | Purpose::MovePin | Purpose::Restore | Purpose::Start => Vec::new(),
+        }
+    }
+
+    /// A command for each namespace that environments run the workload in.
     fn kubectl(&self, what: &str) -> String {
-        format!("kubectl -n {} {what}", self.application.namespace)
+        let of = |environment: &String| {
+            let workload = &self.release.workload;
+            let deployment = self
+                .application
+                .generated(environment, workload, "apps", "Deployment")?;
+            deployment.object.namespace.as_ref()
+        };
+        let namespaces = self.application.environments.keys();
+        let namespaces: IndexSet<&String> = namespaces
+            .map(|environment| of(environment).unwrap_or(&self.application.namespace))
+            .collect();
+        let commands = namespaces
+            .into_iter()
+            .map(|namespace| format!("kubectl -n {namespace} {what}"));
+        commands.collect::<Vec<_>>().join(" && ")
     }
 
     fn name(&self, workload: &str, group: &str, kind: &str) -> String {
         let mut environments = self.application.environments.keys();
         let found = environments.find_map(|name| self.application.generated(name, workload, group, kind));
-        found.map_or_else(
-            || format!("{}-{workload}", self.application.name),
-            |manifest| manifest.object.name.clone(),
-        )
+        match (found, self.release.provider.form()) {
+            (Some(manifest), _) => manifest.object.name.clone(),
+            (None, Form::Subsets) => format!("{}-{workload}", self.application.name),
+            (None, Form::Backends) => workload.to_owned(),
+        }
     }
 
     /// Production lags, and may jump over several commits in one sync.
@@ -195,7 +245,7 @@ impl Look<'_> {
         }
     }
 
-    fn routes(&self, says: &str) -> Precondition {
+    fn virtual_service(&self, says: &str) -> Precondition {
         let service = self.name(&self.release.workload, "networking.istio.io", "VirtualService");
         Precondition {
             what: format!("the live VirtualService {says}"),
@@ -205,8 +255,29 @@ impl Look<'_> {
         }
     }
 
-    fn endpoints(&self, are: &str) -> Precondition {
-        let service = self.name(&self.release.workload, "", "Service");
+    /// What the routes say, in whatever objects an environment has them.
+    fn routes(&self, say: &str) -> Precondition {
+        let provider = self.release.provider.provider();
+        let routes = self.application.environments.keys().flat_map(|environment| {
+            let routes = provider.weighted(self.application, self.release, environment);
+            routes.into_iter()
+        });
+        let routes: IndexSet<(ObjectRef, &str)> = routes.collect();
+        let mut kinds: Vec<&str> = routes.iter().map(|(object, _)| object.kind.as_str()).collect();
+        kinds.dedup();
+        let command = |(object, path): &(ObjectRef, &str)| {
+            let namespace = object.namespace.as_ref().unwrap_or(&self.application.namespace);
+            let (kind, name) = (resource(object), &object.name);
+            format!("kubectl -n {namespace} get {kind} {name} --ignore-not-found -o jsonpath='{{.{path}}}'")
+        };
+        Precondition {
+            what: format!("every live {} {say}", kinds.join(" and ")),
+            command: routes.iter().map(command).collect::<Vec<_>>().join(" && "),
+        }
+    }
+
+    fn endpoints(&self, workload: &str, are: &str) -> Precondition {
+        let service = self.name(workload, "", "Service");
         Precondition {
             what: format!("the live Service's endpoints are {are}"),
             command: self.kubectl(&format!(
@@ -226,13 +297,26 @@ impl Look<'_> {
         }
     }
 
-    fn pruned(&self) -> Precondition {
-        let name = self.name(&self.release.copy, "apps", "Deployment");
+    fn same_image(&self) -> Precondition {
+        let Release { workload, copy, .. } = self.release;
         Precondition {
-            what: format!(
-                "`{}` is gone in every environment; production does not prune by itself",
-                self.release.copy
-            ),
+            what: format!("`{workload}` runs the image of `{copy}`"),
+            command: self.kubectl(&format!(
+                "get deployment {workload} {copy} -o jsonpath='{{.items[*].spec.template.spec.containers[*].image}}'"
+            )),
+        }
+    }
+
+    fn pruned(&self) -> Precondition {
+        let copy = &self.release.copy;
+        let name = self.name(copy, "apps", "Deployment");
+        Precondition {
+            what: match self.release.provider.form() {
+                Form::Subsets => {
+                    format!("`{copy}` is gone in every environment; production does not prune by itself")
+                }
+                Form::Backends => format!("the pods of `{copy}` are gone in every environment"),
+            },
             command: self.kubectl(&format!("get deployment {name} --ignore-not-found")),
         }
     }
@@ -250,6 +334,15 @@ impl Look<'_> {
     }
 }
 
+/// What kubectl calls a kind. Two traffic systems have a VirtualService, and it takes Istio's for the short name.
+fn resource(object: &ObjectRef) -> String {
+    let kind = object.kind.to_lowercase();
+    match object.kind.as_str() {
+        "VirtualService" if object.group() != "networking.istio.io" => format!("{kind}.{}", object.group()),
+        _ => kind,
+    }
+}
+
 /// The commands that give the canary a share at once, without Git: for the night when Git is too slow. The commit
 /// must follow, or the next sync takes it back.
 pub fn live_commands(
@@ -264,7 +357,7 @@ pub fn live_commands(
     let provider = release.provider.provider();
     let patches = provider.live_patches(application, release, environment, canary);
     let command = |(object, patch): (ObjectRef, serde_json::Value)| {
-        let kind = object.kind.to_lowercase();
+        let kind = resource(&object);
         let namespace = object.namespace.as_ref().unwrap_or(&application.namespace);
         format!(
             "kubectl -n {namespace} patch {kind} {} --type json -p '{patch}'",

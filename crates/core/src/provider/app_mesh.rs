@@ -61,6 +61,10 @@ impl Backends for AppMesh {
             .collect()
     }
 
+    fn lists_path(&self) -> &'static str {
+        "spec.routes"
+    }
+
     fn backend(&self, route: &ObjectRef, entry: &Value) -> Option<String> {
         if let Some(name) = entry.get("virtualNodeName") {
             return name.as_str().map(str::to_owned);

@@ -23,6 +23,9 @@ pub(super) trait Backends: Sync {
     /// Where lists of backends stand in a route.
     fn lists(&self, route: &Value) -> Vec<PointerBuf>;
 
+    /// The JSONPath of these lists, for a person who looks at a live route.
+    fn lists_path(&self) -> &'static str;
+
     /// The backend that an entry of a list names, where it is one of the route's namespace.
     fn backend(&self, route: &ObjectRef, entry: &Value) -> Option<String>;
 
@@ -240,6 +243,24 @@ impl<B: Backends> Provider for B {
         release: &Release,
         environment: &str,
         canary: Weight,
+    fn weighted(
+        &self,
+        application: &Application,
+        release: &Release,
+        environment: &str,
+    ) -> Vec<(ObjectRef, &'static str)> {
+        let environment = &application.environments[environment];
+        let Some(pair) = Pair::of(self, application, release, environment) else {
+            return Vec::new();
+        };
+        let mut routes: Vec<ObjectRef> = pair.all_routes().map(|route| route.object.clone()).collect();
+        if routes.is_empty() {
+            routes.extend(self.own_route(pair.service).and_then(|own| ObjectRef::of(&own)));
+        }
+        let weighted = |route| (route, self.lists_path());
+        routes.into_iter().map(weighted).collect()
+    }
+
     ) -> Vec<(ObjectRef, Value)> {
         let environment = &application.environments[environment];
         let Some(pair) = Pair::of(self, application, release, environment) else {

@@ -36,6 +36,10 @@ impl Backends for GatewayApi {
             .collect()
     }
 
+    fn lists_path(&self) -> &'static str {
+        "spec.rules[*].backendRefs"
+    }
+
     /// Source: `BackendObjectReference`: group and kind default to the core group and Service, namespace to the route's.
     fn backend(&self, route: &ObjectRef, entry: &Value) -> Option<String> {
         let text = |key: &str| entry.get(key).and_then(Value::as_str);

@@ -273,6 +273,18 @@ impl Provider for Istio {
         }
     }
 
+    fn weighted(
+        &self,
+        application: &Application,
+        release: &Release,
+        environment: &str,
+    ) -> Vec<(ObjectRef, &'static str)> {
+        let workload = &release.workload;
+        let routes = application.deployed(environment, workload, NETWORKING, "VirtualService");
+        let weighted = |routes: &Manifest| (routes.object.clone(), "spec.http[*].route");
+        routes.map(weighted).into_iter().collect()
+    }
+
     fn live_patches(
         &self,
         application: &Application,

@@ -36,6 +36,10 @@ impl Backends for IstioHosts {
             .collect()
     }
 
+    fn lists_path(&self) -> &'static str {
+        "spec.http[*].route"
+    }
+
     /// A destination that names a subset is not one of ours.
     fn backend(&self, route: &ObjectRef, entry: &Value) -> Option<String> {
         let destination = entry.get("destination")?;

@@ -270,7 +270,15 @@ pub trait Provider: Sync {
     /// What the rendered objects of an environment say.
     fn observe(&self, application: &Application, release: &Release, environment: &str) -> Observed;
 
-    /// The objects that carry the weights of an environment, each with the JSON patch that gives the canary a share
+    /// The objects that carry the weights of an environment, or will, each with the JSONPath of its destinations.
+    fn weighted(
+        &self,
+        application: &Application,
+        release: &Release,
+        environment: &str,
+    ) -> Vec<(ObjectRef, &'static str)>;
+
+    /// The same objects, each with the JSON patch that gives the canary a share
     /// at once: what `kubectl patch --type json` takes.
     fn live_patches(
         &self,

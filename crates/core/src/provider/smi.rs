@@ -32,6 +32,10 @@ impl Backends for Smi {
         vec![PointerBuf::from_tokens(["spec", "backends"])]
     }
 
+    fn lists_path(&self) -> &'static str {
+        "spec.backends"
+    }
+
     fn backend(&self, _route: &ObjectRef, entry: &Value) -> Option<String> {
         entry.get("service").and_then(Value::as_str).map(str::to_owned)
     }
