@@ -104,3 +104,90 @@ fn preconditions_are_looked_up_in_the_namespace_of_each_environment() {
         }
     }
 }
+
+#[test]
+fn a_route_in_another_namespace_is_refused() {
+    let elsewhere = "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: old, namespace: infra}\n\
+         spec:\n  rules:\n  - backendRefs:\n    - {name: reviews, namespace: shop, port: 9080}\n";
+    let repository = edited(|repository| {
+        let route = repository.read(ROUTE);
+        repository.write(ROUTE, format!("{route}{elsewhere}"));
+    });
+    refused(
+        &repository,
+        "unsupported-route",
+        &format!("{ROUTE}:22:"),
+        "the same namespace",
+    );
+}
+
+#[test]
+fn a_route_of_the_users_is_not_taken_for_one_of_ours() {
+    let repository = edited(|repository| {
+        for file in [ROUTE, "deploy/reviews/production/route.yaml"] {
+            let route = repository
+                .read(file)
+                .replace("- name: reviews", "- name: frontend");
+            repository.write(file, route);
+        }
+    });
+    let asked = [&INIT[..], &["--provider", "gateway-api"]].concat();
+    let ended = repository.run(&asked).expect(1);
+    let _ = ended
+        .says("[unsupported-route]")
+        .says("is there already")
+        .says(ROUTE);
+}
+
+/// Another Service for the pods of `reviews`.
+fn second_service(selector: &str) -> impl Fn(&Repository) {
+    let service = format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: all-reviews, namespace: shop}}\nspec:\n  selector: {selector}\n  \
+         ports: [{{port: 9080}}]\n"
+    );
+    move |repository| {
+        for environment in ["staging", "production"] {
+            repository.write(&format!("{AT}/{environment}/all.yaml"), &service);
+        }
+    }
+}
+
+#[test]
+fn of_several_services_the_routed_one_is_split() {
+    let repository = edited(|repository| {
+        second_service("{app: reviews}")(repository);
+        for file in [ROUTE, "deploy/reviews/production/route.yaml"] {
+            let route = repository
+                .read(file)
+                .replace("- name: reviews", "- name: all-reviews");
+            repository.write(file, route);
+        }
+    });
+    start(&repository);
+    next(&repository);
+    next(&repository);
+    assert!(repository.read(ROUTE).contains("- name: all-reviews-v2"));
+}
+
+#[test]
+fn routes_to_several_services_of_one_workload_are_refused() {
+    let repository = edited(|repository| {
+        second_service("{app: reviews}")(repository);
+        repository.replace(ROUTE, "- name: reviews   # the only one", "- name: all-reviews");
+    });
+    refused(
+        &repository,
+        "unsupported-route",
+        "deploy/reviews/staging/all.yaml:1:",
+        "the same Service",
+    );
+}
+
+#[test]
+fn copies_that_run_different_images_are_not_promoted() {
+    let repository = reviews_after(3);
+    repository.replace(COPIES[0], ":9.9", ":9.10");
+    repository.commit("a fix in staging");
+    let ended = repository.run(&["-C", AT, "next"]).expect(1);
+    let _ = ended.says("9.10").says("give every copy the image");
+}

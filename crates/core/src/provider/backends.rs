@@ -76,9 +76,7 @@ impl<B: Backends> Provider for B {
 
     fn is_used(&self, application: &Application, workload: &str) -> bool {
         let has_route = |environment: &Environment| {
-            let service = application.generated(&environment.name, workload, "", "Service");
-            let backend = service.and_then(|service| self.name_of(environment, service));
-            backend.is_some_and(|backend| environment.base.iter().any(|route| names(self, route, &backend)))
+            services(environment, workload).any(|service| is_routed(self, environment, service))
         };
         application.environments.values().all(has_route)
     }
@@ -102,9 +100,13 @@ impl<B: Backends> Provider for B {
                 problems.push(problem.hint("deploy the workload, its Service and what the traffic system needs beside it to every environment first"));
                 continue;
             };
-            if let Some(found) = other_image(application, release, environment) {
-                problems.push(found);
+            if let Some(found) = other_image(application, &release.workload, environment) {
+                problems
+                    .push(found.hint("let every environment run the same version before a release begins"));
             }
+            problems.extend(pair.other_services());
+            problems.extend(pair.routes_elsewhere());
+            problems.extend(pair.taken_route());
             if pair.all_routes().next().is_none() && self.own_route(pair.service).is_none() {
                 let message = format!(
                     "no route leads to {} in {}",
@@ -194,6 +196,10 @@ impl<B: Backends> Provider for B {
             let Some(pair) = Pair::of(self, application, release, environment) else {
                 continue;
             };
+            let unlike = other_image(application, &release.copy, environment);
+            if let Some(found) = unlike.filter(|_| shape.promoted && shape.copy) {
+                problems.push(found.hint("give every copy the image that the workload is to get"));
+            }
             if shape.subsets {
                 intents.extend(pair.objects().map(|object| Intent::Backend {
                     environments: vec![environment.name.clone()],
@@ -237,12 +243,6 @@ impl<B: Backends> Provider for B {
         observed
     }
 
-    fn live_patches(
-        &self,
-        application: &Application,
-        release: &Release,
-        environment: &str,
-        canary: Weight,
     fn weighted(
         &self,
         application: &Application,
@@ -261,6 +261,12 @@ impl<B: Backends> Provider for B {
         routes.into_iter().map(weighted).collect()
     }
 
+    fn live_patches(
+        &self,
+        application: &Application,
+        release: &Release,
+        environment: &str,
+        canary: Weight,
     ) -> Vec<(ObjectRef, Value)> {
         let environment = &application.environments[environment];
         let Some(pair) = Pair::of(self, application, release, environment) else {
@@ -291,14 +297,10 @@ impl<B: Backends> Provider for B {
     }
 }
 
-/// A release begins from one version: environments that run different images have to meet first.
-fn other_image(
-    application: &Application,
-    release: &Release,
-    environment: &Environment,
-) -> Option<Diagnostic> {
+/// A release begins from one version and ends in one: environments that run different images have to meet first.
+fn other_image(application: &Application, workload: &str, environment: &Environment) -> Option<Diagnostic> {
     let image = |name: &str| {
-        let deployment = application.deployed(name, &release.workload, "apps", "Deployment")?;
+        let deployment = application.deployed(name, workload, "apps", "Deployment")?;
         Some((
             deployment.text("/spec/template/spec/containers/0/image")?,
             deployment,
@@ -311,7 +313,22 @@ fn other_image(
         Diagnostic::error(Code::CanaryImpossible, message)
             .at(other_at.origin.clone())
             .related(at.origin.clone(), "unlike this one")
-            .hint("let every environment run the same version before a release begins")
+    })
+}
+
+/// The Services that select a workload's pods.
+fn services<'e>(environment: &'e Environment, workload: &str) -> impl Iterator<Item = &'e Manifest> {
+    let parts = environment.parts.get(workload).into_iter().flatten();
+    let objects = parts.map(|index| &environment.base[*index]);
+    objects.filter(|object| object.object.is("", "Service"))
+}
+
+/// Whether some route has a Service among its backends.
+fn is_routed<B: Backends + ?Sized>(backends: &B, environment: &Environment, service: &Manifest) -> bool {
+    let backend = backends.name_of(environment, service);
+    backend.is_some_and(|backend| {
+        let mut routes = environment.base.iter();
+        routes.any(|route| names(backends, route, &backend))
     })
 }
 
@@ -341,7 +358,7 @@ struct Pair<'a, B: ?Sized> {
     application: &'a Application,
     release: &'a Release,
     environment: &'a Environment,
-    /// The workload's Service.
+    /// The workload's Service: of several the one that routes name.
     service: &'a Manifest,
     /// What routes call the workload.
     stable: String,
@@ -356,7 +373,9 @@ impl<'a, B: Backends> Pair<'a, B> {
         release: &'a Release,
         environment: &'a Environment,
     ) -> Option<Self> {
-        let service = application.generated(&environment.name, &release.workload, "", "Service")?;
+        let services = || services(environment, &release.workload);
+        let routed = services().find(|service| is_routed(backends, environment, service));
+        let service = routed.or_else(|| services().next())?;
         let stable = backends.name_of(environment, service)?;
         Some(Self {
             backends,
@@ -384,6 +403,91 @@ impl<'a, B: Backends> Pair<'a, B> {
                 && manifest.object.name == name
                 && manifest.object.namespace == object.object.namespace
         })
+    }
+
+    /// Only one of several Services can be split.
+    fn other_services(&self) -> Vec<Diagnostic> {
+        let others = services(self.environment, &self.release.workload)
+            .filter(|other| other.object != self.service.object)
+            .filter(|other| is_routed(self.backends, self.environment, other));
+        let refusal = |other: &Manifest| {
+            let workload = &self.release.workload;
+            let message = format!("routes reach `{workload}` by {} too", other.object);
+            Diagnostic::error(Code::UnsupportedRoute, message)
+                .at(other.origin.clone())
+                .related(self.service.origin.clone(), "besides this one")
+                .hint("let all routes name the same Service before the release")
+        };
+        others.map(refusal).collect()
+    }
+
+    /// Routes to the workload that are not in the namespace of its Service: they would go on without the copy.
+    fn routes_elsewhere(&self) -> Vec<Diagnostic> {
+        let own = &self.service.object.namespace;
+        let is_about = |route: &Manifest| {
+            let as_if_here = ObjectRef {
+                namespace: own.clone(),
+                ..route.object.clone()
+            };
+            let is_unsaid = own.is_none() != route.object.namespace.is_none();
+            let lists = self.backends.lists(&route.value).into_iter();
+            let mut entries = lists.flat_map(|list| {
+                let entries = list.resolve(&route.value).ok().and_then(Value::as_array);
+                entries.into_iter().flatten()
+            });
+            entries.any(|entry| match self.backends.backend(&route.object, entry) {
+                Some(name) => is_unsaid && name == self.stable,
+                None => self.backends.backend(&as_if_here, entry).as_ref() == Some(&self.stable),
+            })
+        };
+        let routes = self.environment.base.iter().filter(|route| {
+            self.backends.is_route(&route.object) && route.object.namespace != *own && is_about(route)
+        });
+        let say = |namespace: &Option<String>| match namespace {
+            Some(namespace) => format!("in namespace `{namespace}`"),
+            None => "in no namespace".to_owned(),
+        };
+        let refusal = |route: &Manifest| {
+            let message = format!(
+                "{} is {}, {} to which it leads is {}",
+                route.object,
+                say(&route.object.namespace),
+                self.service.object,
+                say(own)
+            );
+            Diagnostic::error(Code::UnsupportedRoute, message)
+                .at(route.origin.clone())
+                .related(self.service.origin.clone(), "the Service")
+                .hint("let both say the same namespace before the release")
+        };
+        routes.map(refusal).collect()
+    }
+
+    /// Something of the user's where a route of ours would be.
+    fn taken_route(&self) -> Option<Diagnostic> {
+        if self.all_routes().next().is_some() {
+            return None;
+        }
+        let own = ObjectRef::of(&self.backends.own_route(self.service)?)?;
+        let name = &self.service.object.name;
+        let is_host = |host: &String| host.split('.').next() == Some(name);
+        let taken = self.environment.base.iter().find(|route| {
+            self.backends.is_route(&route.object)
+                && route.object.namespace == own.namespace
+                && (route.object.name == own.name || self.backends.hosts(&route.value).iter().any(is_host))
+        })?;
+        let message = format!(
+            "{} is there already, and sends nothing to {} by weights that could be set",
+            taken.object, self.service.object
+        );
+        Some(
+            Diagnostic::error(Code::UnsupportedRoute, message)
+                .at(taken.origin.clone())
+                .hint(format!(
+                    "let it name `{}` before the release, or rename it",
+                    self.stable
+                )),
+        )
     }
 
     fn taken_name(&self) -> Option<Diagnostic> {
