@@ -106,6 +106,46 @@ fn preconditions_are_looked_up_in_the_namespace_of_each_environment() {
 }
 
 #[test]
+fn an_image_with_tag_and_digest_is_refused() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let repository = edited(|repository| {
+        everywhere(repository, OBJECTS, ":1.16.2", &format!(":1.16.2@{digest}"));
+    });
+    refused(
+        &repository,
+        "cannot-edit",
+        "reviews.yaml:38:",
+        "examples-bookinfo-reviews-v1@sha256:",
+    );
+}
+
+#[test]
+fn the_service_of_a_copy_is_headless_where_the_workloads_is() {
+    let repository = edited(|repository| {
+        everywhere(repository, OBJECTS, "type: ClusterIP", "clusterIP: None");
+    });
+    start(&repository);
+    next(&repository);
+    assert!(repository.read(COPIES[0]).contains("clusterIP: None"));
+}
+
+#[test]
+fn a_kustomization_is_no_plain_manifest() {
+    let repository = edited(|repository| {
+        repository.write(
+            "deploy/reviews/staging/kustomization.yaml",
+            "resources: [reviews.yaml, route.yaml, hpa.yaml]\n",
+        );
+    });
+    refused(
+        &repository,
+        "unsupported",
+        "deploy/reviews/staging/kustomization.yaml",
+        "kustomize build",
+    );
+}
+
+#[test]
 fn a_route_in_another_namespace_is_refused() {
     let elsewhere = "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: old, namespace: infra}\n\
          spec:\n  rules:\n  - backendRefs:\n    - {name: reviews, namespace: shop, port: 9080}\n";
@@ -181,6 +221,68 @@ fn routes_to_several_services_of_one_workload_are_refused() {
         "deploy/reviews/staging/all.yaml:1:",
         "the same Service",
     );
+}
+
+#[test]
+fn another_service_that_would_mix_the_versions_is_named() {
+    let repository = edited(|repository| {
+        everywhere(
+            repository,
+            OBJECTS,
+            "app: reviews   # do not touch",
+            "app: reviews\n        tier: web",
+        );
+        second_service("{tier: web}")(repository);
+    });
+    let ended = repository.run(&INIT).expect(0);
+    let _ = ended
+        .says("[accidental-selection]")
+        .says("Service/all-reviews selects the pods of `reviews-v2` too");
+}
+
+#[test]
+fn a_copy_that_one_environment_lost_is_written_again() {
+    let repository = reviews_after(2);
+    let whole = repository.tree();
+    remove(&repository, COPIES[0]);
+    repository.commit("a file too few");
+    let _ = repository
+        .run(&["-C", AT, "next", "--to", "park", "--commit"])
+        .expect(0);
+    assert!(repository.tree() == whole);
+}
+
+#[test]
+fn what_lies_in_the_shared_folder_is_copied_once() {
+    let repository = edited(|repository| {
+        repository.write("deploy/reviews/reviews.yaml", repository.read(OBJECTS[0]));
+        OBJECTS.iter().for_each(|file| remove(repository, file));
+    });
+    start(&repository);
+    next(&repository);
+    let copy = repository.read("deploy/reviews/tidegate-canary-reviews.yaml");
+    for kind in ["kind: Deployment", "kind: Service"] {
+        assert_eq!(copy.matches(kind).count(), 1, "{copy}");
+    }
+}
+
+#[test]
+fn environments_that_share_a_route_have_the_same_shares() {
+    let shared = "deploy/reviews/route.yaml";
+    let repository = edited(|repository| {
+        repository.write(shared, repository.read(ROUTE));
+        for file in [ROUTE, "deploy/reviews/production/route.yaml"] {
+            remove(repository, file);
+        }
+    });
+    start(&repository);
+    next(&repository);
+    next(&repository);
+    let shift = ["-C", AT, "shift", "--env", "staging", "--to", "50"];
+    let ended = repository.run(&shift).expect(1);
+    let _ = ended
+        .says("staging and production share this")
+        .says(&format!("{shared}:1:"));
 }
 
 #[test]

@@ -115,10 +115,14 @@ pub(super) fn backend(
     ];
     let twin = Twin::new(application, release);
     let has = |pointer: &PointerBuf| pointer.resolve(&original.value).is_ok();
+    // Without an address of its own its callers find the pods themselves: those of the copy in the same way.
+    let is_headless = original.text("/spec/clusterIP") == Some("None");
+    let is_kept = |field: &str| is_headless && (field == "clusterIP" || field == "clusterIPs");
     let mut removed = vec![PointerBuf::from_tokens(["metadata", "annotations"])];
     removed.extend(
         OF_ONE
             .iter()
+            .filter(|field| !is_kept(field))
             .map(|field| PointerBuf::from_tokens(["spec", field])),
     );
     let ports = original.value.pointer("/spec/ports").and_then(Value::as_array);
@@ -232,7 +236,9 @@ pub fn accidental_services(application: &Application, release: &Release) -> Vec<
                     .as_ref()
                     .is_some_and(|at| at.file == service.origin.file)
             });
-            if is_own || is_known || !selects(&twin.pods) {
+            // With a backend for each version a Service that selects both mixes them, whosever it is.
+            let is_meant = is_own && (release.provider.form() == Form::Subsets || !selects(&twin.copy_pods));
+            if is_meant || is_known || !selects(&twin.pods) {
                 continue;
             }
             let (message, hint) = match selects(&twin.copy_pods) {

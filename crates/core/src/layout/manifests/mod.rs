@@ -15,7 +15,7 @@ use super::draft::Draft;
 use super::reading::Reader;
 use super::{Layout, LayoutId};
 use crate::change::FileChange;
-use crate::diagnostic::{Diagnostic, Failure, Severity};
+use crate::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use crate::manifest::Manifest;
 use crate::model::{Application, Environment, Form, Image, Release, Workload};
 use crate::provider::Intent;
@@ -205,6 +205,10 @@ impl Files {
     ) -> Result<Vec<Manifest>, Failure> {
         let mut objects = Vec::new();
         for file in repo.list(folder)?.iter().filter(|file| is_yaml(file)) {
+            if matches!(file.file_name(), "kustomization.yaml" | "kustomization.yml") {
+                self.problems.push(kustomization(file));
+                continue;
+            }
             let stream = match reader.stream(file) {
                 Ok(Some(stream)) => stream,
                 Ok(None) => continue,
@@ -222,6 +226,14 @@ impl Files {
         }
         Ok(objects)
     }
+}
+
+/// What is deployed is what kustomize makes of the files, not what they say.
+fn kustomization(file: &RepoPath) -> Diagnostic {
+    let message = "with a kustomization the files of this folder are no plain manifests";
+    Diagnostic::error(Code::Unsupported, message)
+        .at(Location::file(file))
+        .hint("commit what `kustomize build` prints, and run tidegate in the folder that holds it")
 }
 
 fn is_yaml(file: &RepoPath) -> bool {

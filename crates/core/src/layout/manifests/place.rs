@@ -2,6 +2,7 @@
 //! folder with what exists for the release alone.
 
 use serde_json::{Value, json};
+use tidegate_yaml::Stream;
 
 use super::super::companions::{self, Source};
 use super::super::draft::{Draft, overlay};
@@ -28,6 +29,8 @@ pub(super) fn place(
         application,
         release,
         draft: Draft::new(application),
+        added: Vec::new(),
+        written: Vec::new(),
         problems: Vec::new(),
     };
     for intent in intents {
@@ -45,6 +48,10 @@ struct Place<'a> {
     application: &'a Application,
     release: &'a Release,
     draft: Draft<'a>,
+    /// What was added, each with its file: what lies in a shared folder is the same document for several environments.
+    added: Vec<(RepoPath, ObjectRef)>,
+    /// What was written over the user's, each with its environment.
+    written: Vec<(Location, Value, String)>,
     problems: Vec<Diagnostic>,
 }
 
@@ -91,6 +98,32 @@ impl<'a> Place<'a> {
         original.file.parent().join(&name)
     }
 
+    /// Whether an object beside an original was not added yet; it is from here on.
+    fn is_new(&mut self, original: &Location, object: ObjectRef) -> bool {
+        let added = (self.file(original), object);
+        let is_new = !self.added.contains(&added);
+        if is_new {
+            self.added.push(added);
+        }
+        is_new
+    }
+
+    /// Whether a file has the object of a document already: an environment may have lost the copy while others kept it.
+    fn is_there(&self, file: &RepoPath, text: &str) -> bool {
+        let stream = Stream::parse(text.to_owned());
+        let object = stream.ok().and_then(|stream| {
+            let mut documents = stream.documents().iter();
+            documents.find_map(|document| ObjectRef::of(document.value()))
+        });
+        let mut environments = self.application.environments.values();
+        object.is_some_and(|object| {
+            environments.any(|environment| {
+                let mut objects = environment.base.iter();
+                objects.any(|known| known.origin.file == *file && known.object == object)
+            })
+        })
+    }
+
     fn copy(&mut self, copy: &CopyIntent) {
         let mut originals: Vec<&Manifest> = Vec::new();
         for name in self.application.environments.keys() {
@@ -119,7 +152,8 @@ impl<'a> Place<'a> {
         }
         let file = |location: &Location, _: Source| self.file(location);
         match companions::companions(self.application, self.release, file) {
-            Ok(files) => files.into_iter().for_each(|(file, documents)| {
+            Ok(files) => files.into_iter().for_each(|(file, mut documents)| {
+                documents.retain(|text| !self.is_there(&file, text));
                 let added = self.draft.add_documents(&file, HEADER, &documents);
                 self.keep(added);
             }),
@@ -128,15 +162,13 @@ impl<'a> Place<'a> {
     }
 
     fn backend(&mut self, environments: &[String], of: &ObjectRef, name: &str) {
-        let mut done: Vec<&Location> = Vec::new();
         for environment in self.environments(environments) {
             let (Some(original), None) = (find(environment, of), find(environment, &of.renamed(name))) else {
                 continue;
             };
-            if done.contains(&&original.origin) {
+            if !self.is_new(&original.origin, of.renamed(name)) {
                 continue;
             }
-            done.push(&original.origin);
             match companions::backend(self.application, self.release, original, name) {
                 Ok(text) => {
                     let file = self.file(&original.origin);
@@ -154,7 +186,7 @@ impl<'a> Place<'a> {
         };
         for environment in self.environments(environments) {
             match find(environment, &object) {
-                Some(found) => self.write(&found.origin, value),
+                Some(found) => self.write(environment, &found.origin, value),
                 None => {
                     let original = self.application.generated(
                         &environment.name,
@@ -163,6 +195,9 @@ impl<'a> Place<'a> {
                         "Deployment",
                     );
                     let Some(original) = original else { continue };
+                    if !self.is_new(&original.origin, object.clone()) {
+                        continue;
+                    }
                     let file = self.file(&original.origin);
                     let added = self.draft.add_document(&file, HEADER, value);
                     self.keep(added);
@@ -187,14 +222,28 @@ impl<'a> Place<'a> {
             };
             let mut wanted = found.value.clone();
             overlay(&mut wanted, fields);
-            if wanted != found.value {
-                self.write(&found.origin, &wanted);
-            }
+            self.write(environment, &found.origin, &wanted);
         }
     }
 
     /// Makes an object say something, in its document or in its item of a list.
-    fn write(&mut self, origin: &Location, wanted: &Value) {
+    fn write(&mut self, environment: &Environment, origin: &Location, wanted: &Value) {
+        let other = self
+            .written
+            .iter()
+            .find(|(known, value, _)| known == origin && value != wanted);
+        if let Some((_, _, other)) = other {
+            let message = format!(
+                "{other} and {} share this, so it cannot say something else for one of them",
+                environment.name
+            );
+            let shared = Diagnostic::error(Code::CannotEdit, message).at(origin.clone());
+            let hint = "change all environments alike, or move it into a folder for each environment";
+            self.problems.push(shared.hint(hint));
+            return;
+        }
+        self.written
+            .push((origin.clone(), wanted.clone(), environment.name.clone()));
         let (document, pointer) = (origin.document().unwrap_or(0), origin.pointer());
         let stream = self.draft.stream(&origin.file);
         let mut whole = match stream.and_then(|stream| stream.documents().get(document)) {
@@ -296,10 +345,11 @@ pub(in crate::layout) fn with_tag(image: &str, tag: &str) -> String {
     format!("{repository}{separator}{tag}")
 }
 
-/// Repository, and tag or digest. Source: Kubernetes, "Images"; a `:` before a `/` is a port.
+/// Repository, and tag or digest; of both, the digest is what runs. Source: Kubernetes, "Images"; a `:` before a `/`
+/// is a port.
 pub(super) fn split_image(image: &str) -> (&str, Option<&str>) {
-    if let Some((repository, digest)) = image.rsplit_once('@') {
-        return (repository, Some(digest));
+    if let Some((tagged, digest)) = image.rsplit_once('@') {
+        return (split_image(tagged).0, Some(digest));
     }
     match image.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
