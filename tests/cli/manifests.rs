@@ -130,6 +130,28 @@ fn the_service_of_a_copy_is_headless_where_the_workloads_is() {
 }
 
 #[test]
+fn a_sidecar_does_not_get_the_new_version() {
+    let repository = edited(|repository| {
+        let sidecar = "containers:\n        - name: proxy\n          image: proxy:1\n";
+        everywhere(repository, OBJECTS, "containers:\n", sidecar);
+    });
+    refused(
+        &repository,
+        "canary-impossible",
+        "reviews.yaml:37:",
+        "put `reviews` there",
+    );
+}
+
+#[test]
+fn an_image_asked_for_as_the_stable_one_has_to_be_what_runs() {
+    let repository = edited(|_| {});
+    let other = [&INIT[..], &["--stable-tag", "1.0"]].concat();
+    let ended = repository.run(&other).expect(1);
+    let _ = ended.says("runs `1.16.2`").says("leave --stable-tag out");
+}
+
+#[test]
 fn a_kustomization_is_no_plain_manifest() {
     let repository = edited(|repository| {
         repository.write(
@@ -142,6 +164,22 @@ fn a_kustomization_is_no_plain_manifest() {
         "unsupported",
         "deploy/reviews/staging/kustomization.yaml",
         "kustomize build",
+    );
+}
+
+#[test]
+fn a_file_that_is_called_as_ours_is_named() {
+    let repository = edited(|repository| {
+        repository.write(
+            COPIES[0],
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine, namespace: shop}\n",
+        );
+    });
+    refused(
+        &repository,
+        "canary-impossible",
+        COPIES[0],
+        "begins not `tidegate-canary-`",
     );
 }
 
@@ -283,6 +321,26 @@ fn environments_that_share_a_route_have_the_same_shares() {
     let _ = ended
         .says("staging and production share this")
         .says(&format!("{shared}:1:"));
+}
+
+#[test]
+fn an_image_without_a_tag_is_refused() {
+    let repository = edited(|repository| everywhere(repository, OBJECTS, ":1.16.2", ""));
+    refused(
+        &repository,
+        "canary-impossible",
+        "reviews.yaml:19:",
+        "write the tag",
+    );
+}
+
+#[test]
+fn a_stateful_set_is_said_to_be_none_of_ours() {
+    let repository = edited(|repository| {
+        everywhere(repository, OBJECTS, "kind: Deployment", "kind: StatefulSet");
+    });
+    let ended = repository.run(&INIT).expect(1);
+    let _ = ended.says("there is no Deployment here").says("StatefulSet");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location};
-use crate::layout;
+use crate::layout::{self, LayoutId};
 use crate::manifest::Manifest;
 use crate::model::{Application, Form, Method, PinnedImage, Release, Version, Weight, Workload};
 use crate::phase::{Phase, Position};
@@ -130,6 +130,11 @@ fn choose_workload<'a>(
         .collect();
     match (free.as_slice(), exposed.as_slice()) {
         ([only], _) | ([], [only]) => Ok(only),
+        ([], []) if application.workloads.is_empty() => Err(Diagnostic::error(
+            Code::CanaryImpossible,
+            "there is no Deployment here, and a release copies one",
+        )
+        .hint("other kinds, such as a StatefulSet, cannot be released by tidegate")),
         ([], []) => Err(Diagnostic::error(
             Code::CanaryImpossible,
             "nothing reaches a workload from outside, so there is no traffic to split",
@@ -251,7 +256,17 @@ fn new_release(
     let image = workload.image.as_ref();
     let from_tag = image.and_then(|image| image.tag.clone());
     let tag = match (&request.stable_tag, &from_tag) {
-        (Some(tag), _) => {
+        (Some(tag), Some(runs)) if provider.form() == Form::Backends && tag != runs => {
+            let message = format!(
+                "`{}` itself is the stable version, and runs `{runs}`",
+                workload.key
+            );
+            let problem = Diagnostic::error(Code::CanaryImpossible, message).at(workload.origin.clone());
+            return Err(problem
+                .hint("leave --stable-tag out, or let it run that image first")
+                .into());
+        }
+        (Some(tag), from) if from.is_some() || provider.form() == Form::Subsets => {
             assumptions.push(format!("stable image: `{tag}`, as asked"));
             tag.clone()
         }
@@ -261,15 +276,17 @@ fn new_release(
             ));
             tag.clone()
         }
-        (None, None) => {
+        _ => {
             let message = format!(
                 "workload `{}` names no image tag to keep as the stable version",
                 workload.key
             );
             let problem = Diagnostic::error(Code::CanaryImpossible, message).at(workload.origin.clone());
-            return Err(problem
-                .hint("name the last image of the old version: tidegate init --stable-tag TAG")
-                .into());
+            let hint = match provider.form() {
+                Form::Subsets => "name the last image of the old version: tidegate init --stable-tag TAG",
+                Form::Backends => "write the tag that runs now behind its image first",
+            };
+            return Err(problem.hint(hint).into());
         }
     };
     if let Some(wrong) = check_tag(&tag) {
@@ -415,6 +432,7 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
             problems.extend(own_labels(workload, deployment));
         }
         problems.extend(no_ready_pod(application, name, workload, deployment));
+        problems.extend(other_container(workload, deployment));
         let longest = format!("{}-{}", deployment.object.name, release.copy_runs.label());
         if longest.len() > 63 {
             let message = format!(
@@ -435,6 +453,10 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
 
 /// Files that have the names of ours although no release runs: they would be taken for ours and removed.
 fn taken_names(application: &Application) -> Vec<Diagnostic> {
+    let beginning = match application.layout {
+        LayoutId::Gap => "neither `gap_canary_` nor `gap_patch_canary_`",
+        LayoutId::Manifests => "not `tidegate-canary-`",
+    };
     if !application.releases.is_empty() {
         return Vec::new();
     }
@@ -444,7 +466,7 @@ fn taken_names(application: &Application) -> Vec<Diagnostic> {
             "this file has the name of one that a release writes and removes",
         )
         .at(Location::file(file))
-        .hint("rename it, so that its name begins neither `gap_canary_` nor `gap_patch_canary_`")
+        .hint(format!("rename it, so that its name begins {beginning}"))
     };
     application.owned.iter().map(taken).collect()
 }
@@ -472,6 +494,38 @@ fn own_labels(workload: &Workload, deployment: &Manifest) -> Vec<Diagnostic> {
                 ))
         })
         .collect()
+}
+
+/// The image of a release is that of the first container: a sidecar before it would get the new version.
+fn other_container(workload: &Workload, deployment: &Manifest) -> Option<Diagnostic> {
+    let containers = deployment
+        .value
+        .pointer("/spec/template/spec/containers")?
+        .as_array()?;
+    let is_called_so = |container: &&Value| {
+        let name = container.get("name").and_then(Value::as_str);
+        let rest = name.and_then(|name| workload.key.strip_prefix(name));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let (first, others) = containers.split_first()?;
+    let main = others
+        .iter()
+        .find(is_called_so)
+        .filter(|_| !is_called_so(&first))?;
+    let name = |container: &Value| Some(container.get("name")?.as_str()?.to_owned());
+    let (main, first) = (name(main)?, name(first)?);
+    let message = format!(
+        "the first container of `{}` is `{first}`, not `{main}`",
+        workload.key
+    );
+    let at = ["spec", "template", "spec", "containers", "0"];
+    Some(
+        Diagnostic::error(Code::CanaryImpossible, message)
+            .at(deployment.origin.below(&at))
+            .hint(format!(
+                "a release changes the image of the first: put `{main}` there"
+            )),
+    )
 }
 
 /// A rollout that may leave no pod ready drops requests whatever the routes say.
@@ -503,7 +557,11 @@ fn no_ready_pod(
         _ => return None,
     };
     let message = format!("the rollout of `{}` in {environment} {reason}", workload.key);
-    let problem = Diagnostic::error(Code::CanaryImpossible, message).at(workload.origin.clone());
+    let at = match application.layout {
+        LayoutId::Gap => &workload.origin,
+        LayoutId::Manifests => &deployment.origin,
+    };
+    let problem = Diagnostic::error(Code::CanaryImpossible, message).at(at.clone());
     Some(problem.hint("give it a rolling update with maxUnavailable 0 first"))
 }
 
