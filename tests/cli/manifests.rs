@@ -279,6 +279,22 @@ fn another_service_that_would_mix_the_versions_is_named() {
 }
 
 #[test]
+fn the_workload_gets_what_its_copy_was_given_meanwhile() {
+    let repository = reviews_after(3);
+    everywhere(&repository, COPIES, ":9.9", ":9.10");
+    repository.commit("a fix for the new version");
+    for phase in ["promote", "settle", "retire"] {
+        next(&repository);
+        assert_eq!(repository.read_phase(AT, "reviews"), [phase]);
+    }
+    for file in OBJECTS {
+        assert!(repository.read(file).contains("reviews-v1:9.10\n"));
+    }
+    next(&repository);
+    assert!(!repository.tree().keys().any(|file| file.contains("tidegate")));
+}
+
+#[test]
 fn a_copy_that_one_environment_lost_is_written_again() {
     let repository = reviews_after(2);
     let whole = repository.tree();
@@ -324,6 +340,15 @@ fn environments_that_share_a_route_have_the_same_shares() {
 }
 
 #[test]
+fn a_provider_of_another_layout_is_refused() {
+    let repository = reviews_after(0);
+    let release = ".tidegate/releases/deploy/reviews.yaml";
+    repository.replace(release, "provider: gateway-api", "provider: istio");
+    let ended = repository.run(&["-C", AT, "next", "--allow-dirty"]).expect(1);
+    let _ = ended.says("[unsupported]").says(&format!("{release}:7:"));
+}
+
+#[test]
 fn an_image_without_a_tag_is_refused() {
     let repository = edited(|repository| everywhere(repository, OBJECTS, ":1.16.2", ""));
     refused(
@@ -350,4 +375,37 @@ fn copies_that_run_different_images_are_not_promoted() {
     repository.commit("a fix in staging");
     let ended = repository.run(&["-C", AT, "next"]).expect(1);
     let _ = ended.says("9.10").says("give every copy the image");
+}
+
+#[test]
+fn the_way_back_keeps_a_hotfix_of_the_stable_version() {
+    for count in [1, 4] {
+        let repository = reviews_after(1);
+        let _ = repository
+            .run(&["-C", AT, "hotfix", "--stable-tag", "1.16.3", "--commit"])
+            .expect(0);
+        for _ in 1..count {
+            next(&repository);
+        }
+        for _ in 0..10 {
+            let _ = repository.run(&["-C", AT, "abort", "--commit"]);
+        }
+        assert!(!repository.tree().keys().any(|file| file.contains("tidegate")));
+        for file in OBJECTS {
+            assert!(
+                repository.read(file).contains("reviews-v1:1.16.3\n"),
+                "after {count}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rollback_after_the_copy_is_gone_says_so() {
+    let repository = reviews_after(6);
+    assert_eq!(repository.read_phase(AT, "reviews"), ["retire"]);
+    let ended = repository.run(&["-C", AT, "rollback"]).expect(1);
+    let _ = ended
+        .says("[not-in-this-phase]")
+        .says("the copy `reviews-v2` is gone");
 }

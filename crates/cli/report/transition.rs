@@ -27,7 +27,7 @@ pub(crate) fn about(transition: &Transition) -> &'static str {
         Purpose::Enter(phase) => phase.about(transition.provider.form()),
         Purpose::Weights => "change the shares of the two versions",
         Purpose::RestoreImage => "put the image that ran before the release back on the workload",
-        Purpose::MovePin => "pin the stable copy to another image",
+        Purpose::MovePin => "give the stable version another image",
         Purpose::Restore => "write the files of the release again, as its phase says",
         Purpose::Start => "write down the release; nothing that is deployed changes",
     }

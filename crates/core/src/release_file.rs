@@ -68,11 +68,29 @@ pub(crate) fn set_pin(
     release: &Release,
     tag: &str,
 ) -> Result<Option<FileChange>, Diagnostic> {
+    set_tag(application, release, "stable", tag)
+}
+
+/// Records what the copy runs, where it runs the new version: the files lose it with the copy.
+pub(crate) fn set_canary(
+    application: &Application,
+    release: &Release,
+    tag: &str,
+) -> Result<Option<FileChange>, Diagnostic> {
+    set_tag(application, release, "canary", tag)
+}
+
+fn set_tag(
+    application: &Application,
+    release: &Release,
+    version: &str,
+    tag: &str,
+) -> Result<Option<FileChange>, Diagnostic> {
     let Some((path, _)) = written(application, release) else {
         return Ok(None);
     };
     let set = |mut at: PointerBuf| {
-        ["stable", "image", "tag"]
+        [version, "image", "tag"]
             .iter()
             .for_each(|token| at.push_back(*token));
         Edit::Set {

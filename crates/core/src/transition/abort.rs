@@ -13,7 +13,7 @@ use crate::standing::Standing;
 
 /// The next commit on the way back to where the release started; `None` when nothing is left of it.
 pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transition>, Failure> {
-    check_supported(release)?;
+    check_supported(&checkout.application, release)?;
     let application = &checkout.application;
     let standing = Standing::of(application, release);
     refuse_broken(&standing)?;
@@ -130,7 +130,12 @@ fn restore_image(
 ) -> Result<Option<Transition>, Failure> {
     let application = &checkout.application;
     let workload = &application.workloads[&release.workload];
-    let (Some(image), Some(tag)) = (&workload.image, &release.from_tag) else {
+    // With a backend for each version only `promote` changes the workload; what else it runs is somebody's fix.
+    let old = match release.provider.form() {
+        Form::Subsets => release.from_tag.as_ref(),
+        Form::Backends => release.stable.tag.as_ref().filter(|_| standing.is_promoted()),
+    };
+    let (Some(image), Some(tag)) = (&workload.image, old) else {
         return Ok(None);
     };
     if image.tag.as_ref() == Some(tag) {

@@ -1,4 +1,4 @@
-//! Another image for the stable copy while a canary runs.
+//! Another image for the stable version while a canary runs.
 
 use super::refusals::check_supported;
 use super::{Purpose, Transition, proven};
@@ -11,9 +11,9 @@ use crate::release_file;
 use crate::schema::release::check_tag;
 use crate::standing::Standing;
 
-/// Moves the image that the stable copy is pinned to; `None` where it is there already.
+/// Moves the image that the stable version is pinned to; `None` where it is there already.
 pub fn hotfix(checkout: &Checkout<'_>, release: &Release, tag: &str) -> Result<Option<Transition>, Failure> {
-    check_supported(release)?;
+    check_supported(&checkout.application, release)?;
     if let Some(wrong) = check_tag(tag) {
         return Err(wrong.into());
     }
@@ -23,7 +23,8 @@ pub fn hotfix(checkout: &Checkout<'_>, release: &Release, tag: &str) -> Result<O
         .get(release.workload_of(Version::Stable))
         .and_then(|copy| copy.image.as_ref());
     if image.is_none() {
-        let message = format!("there is no stable copy `{}` to fix", release.copy);
+        let stable = release.workload_of(Version::Stable);
+        let message = format!("there is no stable version `{stable}` to fix");
         let hint = "`tidegate status` says where the release stands";
         return Err(Diagnostic::error(Code::NotInThisPhase, message).hint(hint).into());
     }

@@ -42,7 +42,7 @@ pub enum Purpose {
     Weights,
     /// The image that ran before the release, back on the workload.
     RestoreImage,
-    /// Another image for the stable copy.
+    /// Another image for the stable version.
     MovePin,
     /// What a release wrote, as its phase says.
     Restore,
@@ -78,12 +78,13 @@ fn enter(
     phase: Phase,
     after: IndexMap<String, Routes>,
 ) -> Result<Transition, Failure> {
-    let removed = match phase {
+    let recorded = match phase {
         Phase::Tidy | Phase::Idle => release_file::remove(&checkout.application, release)?,
+        Phase::Promote => bumped(&checkout.application, release)?,
         _ => None,
     };
     let shape = phase.shape(release.provider.form(), after.clone());
-    let (change, proofs) = make(checkout, release, &shape, removed.into_iter().collect())?;
+    let (change, proofs) = make(checkout, release, &shape, recorded.into_iter().collect())?;
     let mut notices = standing.drift(&checkout.application, release);
     if phase == Phase::Split {
         notices.extend(layout::accidental_services(&checkout.application, release));
@@ -99,6 +100,16 @@ fn enter(
         notices,
         proofs,
     })
+}
+
+/// What the release file says once somebody gave the copy another image meanwhile: the workload gets that one.
+fn bumped(application: &Application, release: &Release) -> Result<Option<FileChange>, Diagnostic> {
+    let copy = application.workloads.get(&release.copy);
+    let tag = copy.and_then(|copy| copy.image.as_ref()?.tag.as_ref());
+    match tag.filter(|tag| release.canary.tag.as_ref() != Some(*tag)) {
+        Some(tag) => release_file::set_canary(application, release, tag),
+        None => Ok(None),
+    }
 }
 
 /// The change set that gives the files a shape, checked by reading it back.

@@ -29,7 +29,7 @@ pub fn next(
     release: &Release,
     request: &NextRequest,
 ) -> Result<Option<Transition>, Failure> {
-    check_supported(release)?;
+    check_supported(&checkout.application, release)?;
     if let Some(name) = &request.environment {
         check_environment(&checkout.application, name)?;
     }

@@ -39,11 +39,18 @@ pub(super) fn refuse_broken(standing: &Standing) -> Result<(), Failure> {
     }
 }
 
-pub(super) fn check_supported(release: &Release) -> Result<(), Diagnostic> {
+pub(super) fn check_supported(application: &Application, release: &Release) -> Result<(), Diagnostic> {
     let at = |diagnostic: Diagnostic, key: &str| match &release.origin {
         Some(origin) => diagnostic.at(origin.below(&[key])),
         None => diagnostic,
     };
+    let layout = application.layout;
+    if release.provider.form() != layout.form() {
+        let (provider, layout) = (release.provider.as_str(), layout.as_str());
+        let message = format!("the provider {provider} cannot be used in the layout {layout}");
+        let unsupported = Diagnostic::error(Code::Unsupported, message);
+        return Err(at(unsupported, "provider").hint("write the provider that `tidegate init` found"));
+    }
     let wanted = release.provider.form().copy_runs();
     if release.copy_runs != wanted {
         let message = format!(

@@ -38,20 +38,21 @@ fn weights(
     canary: Weight,
     verb: &str,
 ) -> Result<Option<Transition>, Failure> {
-    check_supported(release)?;
+    check_supported(&checkout.application, release)?;
     if let Some(name) = environment {
         check_environment(&checkout.application, name)?;
     }
     let standing = Standing::of(&checkout.application, release);
     refuse_broken(&standing)?;
-    if standing.is_promoted() {
+    let before = standing.routes();
+    let is_named = before.values().any(|routes| matches!(routes, Routes::Both(_)));
+    if standing.is_promoted() && is_named {
         let message =
             "the workload and its copy both run the new version, so there is nothing to choose between";
         return Err(Diagnostic::error(Code::NotInThisPhase, message)
             .hint("`tidegate abort` puts the old version back")
             .into());
     }
-    let before = standing.routes();
     let mut after = before.clone();
     for (name, routes) in after
         .iter_mut()
@@ -95,7 +96,7 @@ fn no_weights(release: &Release, standing: &Standing, environment: &str, verb: &
     let hint = match &standing.position {
         Position::At(phase) if *phase >= Phase::Retire => {
             format!(
-                "the stable copy `{}` is gone: `tidegate abort` sets the image back",
+                "the copy `{}` is gone: `tidegate abort` sets the image back",
                 release.copy
             )
         }
