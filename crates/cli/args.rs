@@ -89,7 +89,7 @@ pub(crate) enum Command {
     Rollback(RollbackArgs),
     /// Write the next commit on the way back to where the release started
     Abort(AbortArgs),
-    /// Move the image that the stable copy is pinned to
+    /// Move the image that the stable version is pinned to
     Hotfix(HotfixArgs),
     /// Say whether the files are sound and their change is safe while it rolls out
     Check(CheckArgs),

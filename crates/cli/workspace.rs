@@ -118,7 +118,12 @@ impl Workspace {
             return Ok(folders);
         }
         if LayoutId::of(&self.repo, &self.here, self.config()?)?.is_some() {
-            return Ok(vec![self.here.clone()]);
+            // The folder of one environment is no application of its own.
+            let is_part = self.config()?.environments.contains_key(self.here.file_name());
+            return Ok(vec![match is_part {
+                true => self.here.parent(),
+                false => self.here.clone(),
+            }]);
         }
         let message = format!(
             "there is neither gap/gap.yaml nor a Deployment in {} or below",

@@ -106,6 +106,46 @@ fn preconditions_are_looked_up_in_the_namespace_of_each_environment() {
 }
 
 #[test]
+fn two_transitions_do_not_melt_into_one_commit() {
+    let repository = reviews_after(0);
+    let _ = repository.run(&["-C", AT, "next"]).expect(0);
+    let before = repository.tree();
+    let ended = repository.run(&["-C", AT, "next"]).expect(1);
+    let _ = ended.says("[uncommitted]").says(COPIES[0]);
+    assert!(repository.tree() == before);
+}
+
+#[test]
+fn the_folder_of_an_environment_is_no_application() {
+    let repository = edited(|_| {});
+    let inside = ["-C", "deploy/reviews/staging"];
+    let _ = repository
+        .run(&[&inside[..], &["init", "--canary-tag", "9.9", "--commit"]].concat())
+        .expect(0);
+    assert!(
+        repository
+            .tree()
+            .contains_key(".tidegate/releases/deploy/reviews.yaml")
+    );
+}
+
+#[test]
+fn a_change_is_judged_without_a_release_too() {
+    let repository = edited(|_| {});
+    repository.replace(
+        OBJECTS[0],
+        "    app: reviews\n  ports",
+        "    app: nobody\n  ports",
+    );
+    let _ = repository.run(&["-C", AT, "check"]).expect(1);
+    repository.git(&["add", "--all"]);
+    for folder in [AT, "deploy/reviews/staging"] {
+        let ended = repository.run(&["-C", folder, "check", "--staged"]).expect(1);
+        assert!(ended.stdout.contains("selects no"), "{}", ended.stdout);
+    }
+}
+
+#[test]
 fn an_image_with_tag_and_digest_is_refused() {
     let digest = format!("sha256:{}", "a".repeat(64));
     let repository = edited(|repository| {

@@ -148,7 +148,7 @@ struct Change<'a> {
     paths: BTreeSet<RepoPath>,
     /// The applications whose folders hold some of them.
     touched: BTreeSet<RepoPath>,
-    /// The folders of plain manifests that a release speaks of, before or after.
+    /// The folders of plain manifests: those that a release speaks of, before or after, and the one the user is in.
     plain: BTreeSet<RepoPath>,
     /// Whether something that all applications share differs.
     touches_all: bool,
@@ -201,6 +201,7 @@ impl<'a> Change<'a> {
         };
         let mut plain: BTreeSet<RepoPath> = disk::released(workspace.root()).into_iter().collect();
         plain.extend(paths.iter().filter_map(disk::released_by));
+        plain.extend(without_release(workspace)?);
         let is_shared =
             |path: &RepoPath| path.as_str().starts_with(".tidegate/") && disk::released_by(path).is_none();
         Ok(Self {
@@ -255,6 +256,20 @@ impl<'a> Change<'a> {
     fn touches(&self, folder: &RepoPath) -> bool {
         self.touches_all || self.touched.contains(folder)
     }
+}
+
+/// The folder of plain manifests that the user is in, release or not.
+fn without_release(workspace: &Workspace) -> Result<Option<RepoPath>, Stop> {
+    let folders = match workspace.application_folders() {
+        Ok(folders) => folders,
+        Err(Stop::Refused(_)) => return Ok(None),
+        Err(stop) => return Err(stop),
+    };
+    let [only] = folders.as_slice() else {
+        return Ok(None);
+    };
+    let layout = LayoutId::of(workspace.repo(), only, workspace.config()?).map_err(Failure::from)?;
+    Ok((layout == Some(LayoutId::Manifests)).then(|| only.clone()))
 }
 
 /// The applications that some files belong to.
@@ -446,8 +461,7 @@ fn fix(workspace: &Workspace, folders: &[RepoPath]) -> Result<(), Stop> {
             if let Some(transition) = transition::restore(&checkout, release)? {
                 finish(
                     workspace,
-                    folder,
-                    &checkout.application.name,
+                    &checkout.application,
                     &transition,
                     &write,
                     Guard::Overwritten,

@@ -1,4 +1,4 @@
-//! `tidegate hotfix`: moves the image that the stable copy is pinned to.
+//! `tidegate hotfix`: moves the image that the stable version is pinned to.
 
 use tidegate_core::transition;
 

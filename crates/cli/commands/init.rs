@@ -24,8 +24,7 @@ pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Sto
     match &started.transition {
         Some(transition) => finish(
             workspace,
-            &folder,
-            &checkout.application.name,
+            &checkout.application,
             transition,
             &args.write,
             Guard::Overwritten,

@@ -201,8 +201,7 @@ impl Chosen<'_> {
         args: &WriteArgs,
         guard: write::Guard,
     ) -> Result<Outcome, Stop> {
-        let name = &self.checkout.application.name;
-        write::finish(workspace, &self.folder, name, transition, args, guard)
+        write::finish(workspace, &self.checkout.application, transition, args, guard)
     }
 }
 

@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 
 use tidegate_core::change::ChangeSet;
 use tidegate_core::diagnostic::{Code, Diagnostic, Location};
+use tidegate_core::layout::LayoutId;
+use tidegate_core::model::Application;
 use tidegate_core::repo::RepoPath;
 use tidegate_core::transition::Transition;
 
@@ -25,8 +27,7 @@ pub(super) enum Guard {
 /// Shows, compares, writes or commits a transition.
 pub(super) fn finish(
     workspace: &Workspace,
-    folder: &RepoPath,
-    application: &str,
+    application: &Application,
     transition: &Transition,
     args: &WriteArgs,
     guard: Guard,
@@ -39,7 +40,7 @@ pub(super) fn finish(
             return Ok(Outcome::Fine);
         }
         WriteMode::Check => {
-            report::message(&transition::out_of_date(application, transition));
+            report::message(&transition::out_of_date(&application.name, transition));
             return Ok(if change.is_empty() {
                 Outcome::Fine
             } else {
@@ -56,17 +57,17 @@ pub(super) fn finish(
         return Err(problem.hint("run it without --commit").into());
     }
     if !args.allow_dirty {
-        refuse_uncommitted(workspace, folder, change, guard)?;
+        refuse_uncommitted(workspace, application, change, guard)?;
     }
     let written = disk::write(workspace.root(), workspace.git_dir(), change)?;
     for notice in &written.notices {
         report::message(&format!("{notice}\n"));
     }
     report::product(&shown(change))?;
-    report::sentences(&transition::summary(application, transition));
+    report::sentences(&transition::summary(&application.name, transition));
     if let (WriteMode::Commit, Some(git)) = (args.mode(), workspace.git()) {
         let paths: Vec<RepoPath> = change.iter().map(|change| change.path.clone()).collect();
-        let id = git.commit(&paths, &transition::commit_message(application, transition))?;
+        let id = git.commit(&paths, &transition::commit_message(&application.name, transition))?;
         report::message(&format!("committed {}\n", id.get(..12).unwrap_or(&id)));
     }
     Ok(Outcome::Fine)
@@ -82,7 +83,7 @@ fn shown(change: &ChangeSet) -> String {
 
 fn refuse_uncommitted(
     workspace: &Workspace,
-    folder: &RepoPath,
+    application: &Application,
     change: &ChangeSet,
     guard: Guard,
 ) -> Result<(), Stop> {
@@ -93,7 +94,11 @@ fn refuse_uncommitted(
         .map(|change| change.path.clone())
         .collect();
     if guard == Guard::LastTransition {
-        paths.push(folder.join("gap"));
+        match application.layout {
+            LayoutId::Gap => paths.push(application.layout.folder(&application.at)),
+            // The folder may be the whole repository, with much that is nobody's business here.
+            LayoutId::Manifests => paths.extend(application.files.keys().cloned()),
+        }
     }
     if paths.is_empty() {
         return Ok(());
