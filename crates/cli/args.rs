@@ -298,7 +298,7 @@ pub(crate) enum PlanFormat {
 pub(crate) struct NextArgs {
     #[command(flatten)]
     pub(crate) release: ReleaseArgs,
-    /// Only this environment (for wire, park, ramp and unroute)
+    /// Only this environment (for wire, park, ramp, hold, settle and unroute)
     #[arg(long, value_name = "ENVIRONMENT")]
     pub(crate) env: Option<String>,
     /// Be in this phase afterwards; nothing happens when it is reached already
