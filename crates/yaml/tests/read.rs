@@ -175,23 +175,19 @@ fn duplicate_keys_name_both_places() {
 
 #[test]
 fn what_json_cannot_hold_is_refused() {
-    refused(
-        "a: .inf\n",
-        Kind::Number,
-        "1:4: a: `.inf` is not a number JSON can hold",
-    );
+    refused("a: .inf\n", Kind::Number, "1:4: a: not a number JSON can hold");
     refused(
         "a: [-.Inf]\n",
         Kind::Number,
-        "1:5: a[0]: `-.Inf` is not a number JSON can hold",
+        "1:5: a[0]: not a number JSON can hold",
     );
-    refused("a: !foo x\n", Kind::Tag, "1:4: a: tag `!foo` is not known");
+    refused("a: !foo x\n", Kind::Tag, "1:4: a: the tag is not known");
+    refused("a: !!binary x\n", Kind::Tag, "1:4: a: the tag is not known");
     refused(
-        "a: !!binary x\n",
+        "a: !!int x\n",
         Kind::Tag,
-        "1:4: a: tag `!!binary` is not known",
+        "1:4: a: the value does not fit its tag",
     );
-    refused("a: !!int x\n", Kind::Tag, "1:4: a: `x` does not fit its tag");
     refused("a: !!map [x]\n", Kind::Tag, "1:4: a: the tag does not fit a list");
     refused(
         "a: x\u{1b}[0m\n",
