@@ -1,5 +1,7 @@
 //! What the commands promise beside their work: modes of writing, uncommitted files, formats, several releases.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::repository::Repository;
@@ -122,6 +124,13 @@ fn every_command_but_next_can_be_run_twice() {
     let twice = |repository: &Repository, args: &[&str]| {
         let _ = repository.run(args).expect(0);
         let once = repository.tree();
+        let times = |tree: &BTreeMap<String, Vec<u8>>| -> Vec<std::time::SystemTime> {
+            let of = |file: &String| {
+                std::fs::metadata(repository.path().join(file)).and_then(|found| found.modified())
+            };
+            tree.keys().map(|file| of(file).expect("a time")).collect()
+        };
+        let written = times(&once);
         let ended = repository.run(args);
         assert!(
             ended.code == Some(0) || ended.stderr.contains("uncommitted"),
@@ -129,6 +138,7 @@ fn every_command_but_next_can_be_run_twice() {
             ended.stderr
         );
         assert!(repository.tree() == once, "{args:?}");
+        assert!(times(&once) == written, "{args:?}: a file was written again");
     };
     twice(&Repository::of("istio/my-service"), &["init"]);
     let repository = after(5);
@@ -429,6 +439,27 @@ fn files_of_objects_that_are_gone_are_removed_if_they_are_ours() {
     assert_eq!(repository.diff_of(&before), "gap/gap_role.yaml\n");
 }
 
+/// What is committed in the folder may be somebody else's: a link there leads nowhere.
+#[cfg(unix)]
+#[test]
+fn rendered_files_are_not_written_through_links() {
+    for name in ["deployment_my-service-web.yaml", ".tidegate-rendered"] {
+        let repository = Repository::of("istio/my-service");
+        let outside = repository.path().join("../outside");
+        std::fs::write(&outside, "kept").expect("a file");
+        repository.write("out/README.md", "of a person\n");
+        std::os::unix::fs::symlink("../../outside", repository.path().join("out").join(name))
+            .expect("a link");
+        let before = repository.tree();
+        repository
+            .run(&["render", "--env", "staging", "--output-dir", "out"])
+            .expect(2)
+            .says(&format!("{name} is no regular file"));
+        assert!(repository.tree() == before, "{name}");
+        assert_eq!(std::fs::read_to_string(&outside).expect("a file"), "kept");
+    }
+}
+
 #[test]
 fn rendering_is_the_same_every_time_and_from_everywhere() {
     let repository = Repository::of("istio/orders");
@@ -467,6 +498,15 @@ fn outside_of_git_everything_works_but_committing() {
 #[test]
 fn a_closed_pipe_and_help_are_no_failures() {
     let repository = Repository::of("istio/my-service");
+    for args in [["render", "--env", "staging"].as_slice(), &["man"], &["status"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = repository.command(env!("CARGO_BIN_EXE_tidegate"));
+        let output = command.args(args).stdout(writer).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {stderr}");
+        assert!(!stderr.to_lowercase().contains("pipe"), "{args:?}: {stderr}");
+    }
     let help = repository.run(&["--help"]).expect(0);
     assert!(help.stdout.contains("Canary releases as reviewable Git diffs"));
     let _ = repository.run(&["completions", "bash"]).expect(0);

@@ -54,11 +54,14 @@ const LISTING: &str = ".tidegate-rendered";
 
 /// One file per object, named after its kind and name; files of objects that are gone since the last time are removed.
 ///
-/// Errors: objects whose names can be no file's; nothing is written then.
+/// Errors: objects whose names can be no file's, links and folders that stand where a file is to be; nothing is written then.
 fn write_files(application: &Application, rendered: &ManifestSet, folder: &Path) -> Result<(), Stop> {
     let files = files(application, rendered)?;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    for name in files.keys().map(String::as_str).chain([LISTING]) {
+        check_place(&folder.join(name))?;
+    }
     let listing = folder.join(LISTING);
     let listed = std::fs::read_to_string(&listing).unwrap_or_default();
     // Before anything is written: what is interrupted half-way can be told from a person's files the next time.
@@ -124,6 +127,18 @@ fn is_plain(name: &str) -> bool {
 
 fn lines<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(|name| format!("{name}\n")).collect()
+}
+
+/// Errors: something else than a file stands there. Through a link a repository could have files outside of it written.
+fn check_place(path: &Path) -> anyhow::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => {
+            anyhow::bail!("{} is no regular file: it is not written", path.display())
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot look at {}", path.display())),
+    }
 }
 
 /// A file that is right already keeps its time of change.
