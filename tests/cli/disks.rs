@@ -99,3 +99,37 @@ fn a_full_disk_is_exit_code_2_with_the_path_and_an_unchanged_repository() {
         "{stdout}"
     );
 }
+
+/// What only reads works on a disk that cannot be written; what writes says so before the first temporary file.
+#[test]
+fn a_read_only_tree_can_be_looked_at_and_is_refused_for_writing() {
+    let repository = Repository::of("istio/orders");
+    let _ = repository.run(&["init", "--commit"]).expect(0);
+    let before = repository.tree();
+    let binary = Path::new(env!("CARGO_BIN_EXE_tidegate"));
+    for (command, code) in [
+        ("status", 0),
+        ("plan", 0),
+        ("check", 0),
+        ("render --env staging", 0),
+        ("next --diff", 0),
+        ("next", 2),
+        ("next --commit", 2),
+        ("abort", 2),
+    ] {
+        let script = format!(
+            "mount --bind \"$1\" \"$1\"; mount -o remount,ro,bind \"$1\"; cd \"$1\"; exec \"$2\" {command}"
+        );
+        let arguments = [&repository.path(), binary];
+        let Some(output) = unshared(&["--map-root-user", "--mount"], &script, &arguments) else {
+            return;
+        };
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{command}: {stderr}");
+        if code == 2 {
+            assert!(stderr.contains("Read-only file system"), "{command}: {stderr}");
+            assert!(output.stdout.is_empty(), "{command}");
+        }
+    }
+    assert!(repository.tree() == before);
+}

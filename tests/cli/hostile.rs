@@ -772,6 +772,26 @@ const TEMPLATES: &[(&str, &str, &str)] = &[
         "error[limit-reached]: more than 134217728 bytes of memory are in use",
     ),
     (
+        "a list without end",
+        "{{ [1] * 1000000000 }}",
+        "repeated sequence is too large",
+    ),
+    (
+        "a range",
+        "{{ range(1000000000) }}",
+        "unknown function: range is unknown",
+    ),
+    (
+        "texts that are joined",
+        "{{ ([1] * 10000)|join('x' * 1000000) }}",
+        "unknown filter: filter join is unknown",
+    ),
+    (
+        "a format that is wide",
+        "{{ '%1000000000d'|format(1) }}",
+        "unknown filter: filter format is unknown",
+    ),
+    (
         "a macro in itself",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
         "error[template-failed]",
@@ -909,6 +929,21 @@ fn bounds_are_set_by_flags() {
         &ended,
         "error[limit-reached]: not done after 0 seconds",
     );
+}
+
+/// What a repo-server has for many at a time: a hundred manifests are rendered in 64 MiB of address space.
+#[test]
+fn a_hundred_manifests_take_little_memory() {
+    let hostile = Hostile::new();
+    for number in 0..100 {
+        let text = CONFIG_MAP.replace("name: x", &format!("name: x{number}"));
+        hostile.write(
+            &format!("gap/gap_{number}.yaml"),
+            format!("{text}data:\n  text: {}\n", "x".repeat(2000)),
+        );
+    }
+    let ended = hostile.run_within(64 << 10, &[], &[]).expect(0);
+    assert!(ended.stdout.matches("kind: ConfigMap").count() == 100);
 }
 
 /// What only looks hostile is printed as data: one document each, in which nothing steers a terminal.

@@ -344,8 +344,8 @@ fn many_writers_end_as_if_in_sequence() {
         u32::from(write_in(scratch, &set).is_ok())
     };
     let done: u32 = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| (0..10).map(|_| count(&scratch)).sum::<u32>()))
+        let threads: Vec<_> = (0..50)
+            .map(|_| scope.spawn(|| (0..4).map(|_| count(&scratch)).sum::<u32>()))
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });

@@ -144,6 +144,10 @@ fn the_work_of_a_template_is_bounded() {
         ": the template `service.yaml`: renders to more than 8388608 bytes\n",
     );
     check_service(
+        &"#".repeat((1 << 20) + 1),
+        ": the template `service.yaml`: the template has 1048577 bytes, more than 1048576\n",
+    );
+    check_service(
         "{% include 'service.yaml' %}",
         ":1:1: the template `service.yaml`, line 1: could not render include: error in \"service.yaml\"\n",
     );
