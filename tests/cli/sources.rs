@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "checkout",
             "diagnostic",
             "layout",
+            "manifest",
             "model",
             "phase",
             "prover",
