@@ -292,3 +292,50 @@ fn a_finding_is_ignored_with_a_reason() {
     assert!(!with.stdout.contains("dead-rule"), "{}", with.stdout);
     assert!(with.stderr.contains("1 ignored with a reason"), "{}", with.stderr);
 }
+
+/// A bot that writes the stable version's tag would replace it past all weights.
+#[test]
+fn a_bot_that_may_move_the_stable_version_is_told() {
+    let repository = Repository::of("istio/my-service");
+    let _ = repository.run(&["init"]).expect(0);
+    repository.commit("init");
+    let _ = repository.run(&["next"]).expect(0);
+    repository.commit("split");
+    // The tag of the copy, and that of the application, which is free to move.
+    let marked = |place: usize| {
+        let spec = repository.read("gap/gap.yaml");
+        let tag = "tag: a1f3c9d2";
+        let (at, _) = spec.match_indices(tag).nth(place).expect("a tag");
+        let (before, after) = spec.split_at(at + tag.len());
+        repository.write(
+            "gap/gap.yaml",
+            format!("{before} # {{\"$imagepolicy\": \"flux-system:my-service:tag\"}}{after}"),
+        );
+        let told = repository.run(&["check"]).expect(0).stdout;
+        repository.write("gap/gap.yaml", spec);
+        told
+    };
+    let free = marked(0);
+    assert!(!free.contains("moving-pin"), "{free}");
+    let pinned = marked(1);
+    let said = "an image bot may move the stable version of `web`, which runs `web-v1`";
+    assert!(pinned.contains(said), "{pinned}");
+}
+
+/// What may not be deleted cannot leave at the end.
+#[test]
+fn a_copy_that_may_not_be_deleted_is_told() {
+    let repository = Repository::of("istio/my-service");
+    let spec = repository.read("gap/gap.yaml");
+    repository.write("gap/gap.yaml", format!("deletionProtection: true\n{spec}"));
+    repository.commit("protected");
+    let _ = repository.run(&["init"]).expect(0);
+    repository.commit("init");
+    let _ = repository.run(&["next"]).expect(0);
+    repository.commit("split");
+    let own = repository.run(&["check"]).expect(0);
+    assert!(!own.stdout.contains("protected-copy"), "{}", own.stdout);
+    std::fs::remove_file(repository.path().join("gap/gap_patch_canary_copy.yaml")).expect("a patch of ours");
+    let bare = repository.run(&["check"]).expect(0);
+    assert!(bare.stdout.contains("warning[protected-copy]"), "{}", bare.stdout);
+}

@@ -15,6 +15,8 @@ use crate::transition::{disagree, unclear};
 
 mod ignore;
 mod immutable_selector;
+mod moving_pin;
+mod protected_copy;
 
 pub use ignore::{Ignored, ignored};
 
@@ -27,6 +29,8 @@ pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
         let standing = Standing::of(application, release);
         found.extend(standing.drift(application, release));
         found.extend(layout::accidental_services(application, release));
+        found.extend(moving_pin::find(application, release));
+        found.extend(protected_copy::find(application, release));
         match &standing.position {
             Position::Disagree(phases) => found.push(disagree(&standing, phases)),
             Position::Unclear(nearest) if !found.iter().any(|known| known.code == Code::Undone) => {

@@ -87,6 +87,8 @@ codes! {
     InvalidYaml = "invalid-yaml",
     /// A bound on what one run may cost is reached.
     LimitReached = "limit-reached",
+    /// An image bot may move the version that a release holds still.
+    MovingPin = "moving-pin",
     /// The administrator of the plugin does not allow it.
     NotAllowed = "not-allowed",
     /// Argo CD sent the plugin less than the repository.
@@ -109,6 +111,8 @@ codes! {
     PatchFailed = "patch-failed",
     /// A patch's target does not exist.
     PatchWithoutTarget = "patch-without-target",
+    /// The copy of a workload is protected from deletion.
+    ProtectedCopy = "protected-copy",
     /// A template cannot be rendered.
     TemplateFailed = "template-failed",
     /// A file or a change would leave the repository.
