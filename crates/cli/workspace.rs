@@ -135,6 +135,12 @@ impl Workspace {
             .into())
     }
 
+    /// Whether the folder that the user is in holds plain manifests.
+    pub(crate) fn is_among_manifests(&self) -> Result<bool, Stop> {
+        let layout = LayoutId::of(&self.repo, &self.here, self.config()?)?;
+        Ok(layout == Some(LayoutId::Manifests))
+    }
+
     /// Whether a folder is known to hold an application without a look at all its files.
     fn is_recorded(&self, folder: &RepoPath) -> Result<bool, Stop> {
         let release = LayoutId::Manifests.release_file(folder);

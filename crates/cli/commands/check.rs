@@ -260,6 +260,10 @@ impl<'a> Change<'a> {
 
 /// The folder of plain manifests that the user is in, release or not.
 fn without_release(workspace: &Workspace) -> Result<Option<RepoPath>, Stop> {
+    // A look at one folder: only where there are manifests is it worth finding out what else is here.
+    if !workspace.is_among_manifests()? {
+        return Ok(None);
+    }
     let folders = match workspace.application_folders() {
         Ok(folders) => folders,
         Err(Stop::Refused(_)) => return Ok(None),
