@@ -143,9 +143,12 @@ impl Workspace {
 
     /// Whether a folder is known to hold an application without a look at all its files.
     fn is_recorded(&self, folder: &RepoPath) -> Result<bool, Stop> {
-        let release = LayoutId::Manifests.release_file(folder);
-        let spec = folder.join("gap/gap.yaml");
-        Ok(self.repo.read(&spec)?.is_some() || self.repo.read(&release)?.is_some())
+        for layout in LayoutId::ALL {
+            if self.repo.read(&layout.main_file(folder))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The folder of the one application a command is about.

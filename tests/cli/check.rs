@@ -2,18 +2,6 @@
 
 use crate::repository::Repository;
 
-/// `my-service` in a phase, with everything committed.
-fn in_phase(phase: &str) -> Repository {
-    let repository = Repository::of("istio/my-service");
-    let _ = repository
-        .run(&["init", "--steps", "50,100", "--commit"])
-        .expect(0);
-    while repository.read_phase(".", "web") != [phase] {
-        let _ = repository.run(&["next", "--commit"]).expect(0);
-    }
-    repository
-}
-
 const RULE: &str = "gap/gap_canary_destination_rule.yaml";
 
 fn remove(repository: &Repository, file: &str) {
@@ -22,7 +10,7 @@ fn remove(repository: &Repository, file: &str) {
 
 #[test]
 fn a_removed_rule_is_refused_with_the_requests_that_fail() {
-    let repository = in_phase("ramp");
+    let repository = Repository::in_phase("ramp");
     let _ = repository.run(&["check"]).expect(0);
     remove(&repository, RULE);
     let ended = repository.run(&["check"]).expect(1);
@@ -43,7 +31,7 @@ fn a_removed_rule_is_refused_with_the_requests_that_fail() {
 
 #[test]
 fn two_transitions_in_one_change_are_refused_with_the_commits_that_would_be_safe() {
-    let repository = in_phase("wire");
+    let repository = Repository::in_phase("wire");
     let _ = repository.run(&["next"]).expect(0);
     let _ = repository.run(&["next", "--allow-dirty"]).expect(0);
     let ended = repository.run(&["check"]).expect(1);
@@ -55,7 +43,7 @@ fn two_transitions_in_one_change_are_refused_with_the_commits_that_would_be_safe
 
 #[test]
 fn a_base_is_compared_with_as_a_whole() {
-    let repository = in_phase("park");
+    let repository = Repository::in_phase("park");
     let _ = repository.run(&["check", "--base", "HEAD~1"]).expect(0);
     let ended = repository.run(&["check", "--base", "HEAD~2"]).expect(1);
     assert!(ended.stdout.contains("staging: "), "{}", ended.stdout);
@@ -67,7 +55,7 @@ fn a_base_is_compared_with_as_a_whole() {
 
 #[test]
 fn a_revision_that_does_not_exist_is_exit_code_2() {
-    let repository = in_phase("split");
+    let repository = Repository::in_phase("split");
     for revision in ["nowhere", "--output=x", "HEAD:gap", ""] {
         let argument = format!("--base={revision}");
         let _ = repository
@@ -100,7 +88,7 @@ fn without_commits_or_git_the_files_are_looked_at_alone() {
 
 #[test]
 fn a_state_before_that_cannot_be_read_is_said() {
-    let repository = in_phase("split");
+    let repository = Repository::in_phase("split");
     repository.replace("gap/gap.yaml", "name: my-service", "name: [my-service");
     repository.commit("broken");
     repository.replace("gap/gap.yaml", "name: [my-service", "name: my-service");
@@ -115,7 +103,7 @@ fn a_state_before_that_cannot_be_read_is_said() {
 
 #[test]
 fn a_state_before_that_is_broken_already_is_judged_relative_to_it() {
-    let repository = in_phase("ramp");
+    let repository = Repository::in_phase("ramp");
     remove(&repository, RULE);
     repository.commit("broken by hand");
     repository.replace("gap/gap.yaml", "command:", "command: # touched");
@@ -151,7 +139,7 @@ fn an_application_that_is_removed_is_named() {
 
 #[test]
 fn fix_writes_the_files_of_the_release_again_and_nothing_else() {
-    let repository = in_phase("ramp");
+    let repository = Repository::in_phase("ramp");
     let routes = "gap/production/gap_patch_canary_virtual_service.yaml";
     let before = repository.read(routes);
     repository.replace(routes, "  - route:", "  - timeout: 20s\n    route:");
@@ -172,11 +160,11 @@ fn fix_writes_the_files_of_the_release_again_and_nothing_else() {
 
 #[test]
 fn the_order_of_argo_cd_can_only_accept_more() {
-    let repository = in_phase("widen");
+    let repository = Repository::in_phase("widen");
     // The Service is applied before the VirtualService whatever their names are.
     let _ = repository.run(&["next"]).expect(0);
     let _ = repository.run(&["check", "--order", "argocd"]).expect(0);
-    let repository = in_phase("wire");
+    let repository = Repository::in_phase("wire");
     let _ = repository.run(&["next"]).expect(0);
     let _ = repository.run(&["next", "--allow-dirty"]).expect(0);
     let _ = repository.run(&["check"]).expect(1);
@@ -214,7 +202,7 @@ fn a_worker_behind_the_service_of_a_release_is_told() {
 
 #[test]
 fn the_service_is_not_widened_over_pods_of_neither_version() {
-    let repository = in_phase("wire");
+    let repository = Repository::in_phase("wire");
     mark_a_job(&repository);
     let ended = repository.run(&["check"]).expect(0);
     let told = "Service/my-service-web would select the pods of CronJob/my-service-report too";
@@ -228,7 +216,7 @@ fn the_service_is_not_widened_over_pods_of_neither_version() {
     assert_eq!(repository.diff_of(&tree), "");
     // The way back stays open, from where the Service is wide already as well.
     let _ = repository.run(&["abort", "--diff"]).expect(0);
-    let repository = in_phase("ramp");
+    let repository = Repository::in_phase("ramp");
     mark_a_job(&repository);
     for command in ["rollback", "next", "abort"] {
         repository.run(&[command, "--diff"]).expect(0);

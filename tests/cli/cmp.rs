@@ -533,7 +533,11 @@ fn template(file: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("templates/argocd")
         .join(file);
-    let text = std::fs::read_to_string(path).expect("a file");
+    documents(&std::fs::read_to_string(path).expect("a file"))
+}
+
+/// The values of a YAML stream.
+pub(crate) fn documents(text: &str) -> Vec<Value> {
     let stream = tidegate_yaml::Stream::parse(text).expect("YAML");
     stream
         .documents()

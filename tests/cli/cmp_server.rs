@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cases::cases;
+use crate::cmp::documents;
 use crate::cmp::{Application, applications};
 use crate::repository::{Ended, Repository};
 
@@ -185,15 +186,6 @@ fn generate(root: &Path, source: &str, environment: &str) -> Value {
         source,
         &[("ARGOCD_APP_PARAMETERS", &parameters)],
     )
-}
-
-fn documents(text: &str) -> Vec<Value> {
-    let stream = tidegate_yaml::Stream::parse(text).expect("YAML");
-    stream
-        .documents()
-        .iter()
-        .map(|document| document.value().clone())
-        .collect()
 }
 
 #[test]

@@ -2,18 +2,6 @@
 
 use crate::repository::{Ended, Repository};
 
-/// `my-service` in a phase, one commit for each transition before.
-fn in_phase(phase: &str) -> Repository {
-    let repository = Repository::of("istio/my-service");
-    let _ = repository
-        .run(&["init", "--steps", "50,100", "--commit"])
-        .expect(0);
-    while repository.read_phase(".", "web") != [phase] {
-        let _ = repository.run(&["next", "--commit"]).expect(0);
-    }
-    repository
-}
-
 /// The commit so many before the last.
 fn commit(repository: &Repository, before: usize) -> String {
     let id = repository.git(&["rev-parse", "--short=12", &format!("HEAD~{before}")]);
@@ -26,7 +14,7 @@ fn next(repository: &Repository, deployed: &str) -> Ended {
 
 #[test]
 fn a_jump_over_safe_commits_that_is_unsafe_is_refused_with_the_revision_to_promote_first() {
-    let repository = in_phase("wire");
+    let repository = Repository::in_phase("wire");
     let before = repository.tree();
     let ended = next(&repository, "production=HEAD~1").expect(1);
     assert_eq!(ended.stdout, "", "no diff");
@@ -51,7 +39,7 @@ fn a_jump_over_safe_commits_that_is_unsafe_is_refused_with_the_revision_to_promo
 
 #[test]
 fn a_jump_over_several_commits_that_is_safe_is_written_with_its_proof() {
-    let repository = in_phase("park");
+    let repository = Repository::in_phase("park");
     next(&repository, "production=HEAD~1")
         .expect(0)
         .says("production: one sync from `HEAD~1` to this is safe in any order, ");
@@ -61,7 +49,7 @@ fn a_jump_over_several_commits_that_is_safe_is_written_with_its_proof() {
 /// Each hint names a stop further on, until the jump is safe.
 #[test]
 fn the_hints_lead_from_any_commit_to_the_transition() {
-    let repository = in_phase("park");
+    let repository = Repository::in_phase("park");
     let mut deployed = commit(&repository, 4);
     let mut stops = Vec::new();
     loop {
@@ -91,7 +79,7 @@ fn the_hints_lead_from_any_commit_to_the_transition() {
 
 #[test]
 fn every_command_that_moves_a_release_asks_the_same() {
-    let repository = in_phase("ramp");
+    let repository = Repository::in_phase("ramp");
     for args in [
         &["next"][..],
         &["shift", "--env", "production", "--to", "7"],
@@ -129,7 +117,7 @@ fn every_command_that_moves_a_release_asks_the_same() {
 /// What a person changed since then, where no commit in between helps: the fewest commits are told instead.
 #[test]
 fn without_a_revision_to_stop_at_the_fewest_commits_are_named() {
-    let repository = in_phase("split");
+    let repository = Repository::in_phase("split");
     // A revision that changes nothing that is deployed is no place to stop at.
     repository.replace("gap/gap.yaml", "command:", "command: # as in the image");
     repository.commit("a comment");
@@ -150,7 +138,7 @@ fn without_a_revision_to_stop_at_the_fewest_commits_are_named() {
 
 #[test]
 fn what_is_deployed_must_be_there() {
-    let repository = in_phase("wire");
+    let repository = Repository::in_phase("wire");
     next(&repository, "prodution=HEAD")
         .expect(1)
         .says("there is no environment `prodution`")

@@ -312,6 +312,18 @@ impl Repository {
         self.commit("step");
     }
 
+    /// `my-service` in a phase, one commit for each transition before.
+    pub(crate) fn in_phase(phase: &str) -> Self {
+        let repository = Self::of("istio/my-service");
+        let _ = repository
+            .run(&["init", "--steps", "50,100", "--commit"])
+            .expect(0);
+        while repository.read_phase(".", "web") != [phase] {
+            let _ = repository.run(&["next", "--commit"]).expect(0);
+        }
+        repository
+    }
+
     /// The phases that `status` reads, `idle` where there is no release.
     pub(crate) fn read_phase(&self, at: &str, workload: &str) -> Vec<String> {
         let status = self.run(&["-C", at, "status", "--format", "json", "--workload", workload]);

@@ -64,7 +64,7 @@ fn the_phase_tables_name_every_phase() {
         ("## Phases", Form::Subsets),
         ("### With a backend for each version", Form::Backends),
     ] {
-        let phases = Phase::all(form).iter().filter(|phase| **phase != Phase::Idle);
+        let phases = Phase::all(form).filter(|phase| *phase != Phase::Idle);
         let phases: Vec<&str> = phases.map(|phase| phase.as_str()).collect();
         assert_eq!(table(heading), phases, "{heading}");
     }

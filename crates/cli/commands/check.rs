@@ -278,15 +278,14 @@ fn without_release(workspace: &Workspace) -> Result<Option<RepoPath>, Stop> {
 
 /// The applications that some files belong to.
 fn touched(paths: &BTreeSet<RepoPath>, plain: &BTreeSet<RepoPath>) -> BTreeSet<RepoPath> {
-    let is_in = |path: &RepoPath, folder: &RepoPath| {
-        disk::released_by(path).as_ref() == Some(folder)
-            || Path::new(path.as_str()).starts_with(folder.as_str())
-    };
-    let of_plain = plain
-        .iter()
-        .filter(|folder| paths.iter().any(|path| is_in(path, folder)));
-    let of_spec = paths.iter().filter_map(application_of);
-    of_spec.chain(of_plain.cloned()).collect()
+    let mut found: BTreeSet<RepoPath> = paths.iter().filter_map(application_of).collect();
+    for path in paths {
+        let above = Path::new(path.as_str()).ancestors().filter_map(Path::to_str);
+        let above = above.filter_map(|folder| RepoPath::new(folder).ok());
+        let folders = above.chain(disk::released_by(path));
+        found.extend(folders.filter(|folder| plain.contains(folder)));
+    }
+    found
 }
 
 /// The application whose `gap` folder a file is in.
@@ -361,10 +360,7 @@ fn check_application(
         after,
         before,
     };
-    let spec = match change.layout(folder) {
-        LayoutId::Gap => folder.join("gap/gap.yaml"),
-        plain @ LayoutId::Manifests => plain.release_file(folder),
-    };
+    let spec = change.layout(folder).main_file(folder);
     if !is_there(checked.after.as_ref(), folder)? {
         if is_there(&checked.before, folder).unwrap_or(false) {
             let message = "this application is removed, with every request it serves";

@@ -36,7 +36,7 @@ pub(super) fn manifests<'a>(
 ) -> Result<&'a ManifestSet, Diagnostic> {
     let found = application.environments.get(environment);
     found.map(|environment| &environment.rendered).ok_or_else(|| {
-        let spec = application.at.join("gap/gap.yaml");
+        let spec = application.layout.main_file(&application.at);
         let message = format!("`isProduction: false` keeps the application out of `{environment}`");
         Diagnostic::error(Code::NothingRendered, message)
             .at(Location::value(&spec, 0, &["isProduction"]))

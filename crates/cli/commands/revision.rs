@@ -16,7 +16,7 @@ pub(super) fn folders_of(layout: LayoutId, folder: &RepoPath) -> [RepoPath; 2] {
 
 /// Whether a folder holds an application.
 pub(super) fn is_there(repo: &dyn Repo, folder: &RepoPath) -> Result<bool, Failure> {
-    if repo.read(&folder.join("gap/gap.yaml"))?.is_some() {
+    if repo.read(&LayoutId::Gap.main_file(folder))?.is_some() {
         return Ok(true);
     }
     let config = Config::load(repo, &RepoPath::root())?;

@@ -116,43 +116,22 @@ impl Phase {
     /// With a backend for each version there is nothing to pin or to widen, and no label to take off. The copy runs the
     /// new version there, so that who calls the workload's Service past all routes meets the stable one; at the end
     /// the workload becomes what the copy is.
-    pub fn all(form: Form) -> &'static [Self] {
-        match form {
-            Form::Subsets => &[
-                Self::Idle,
-                Self::Split,
-                Self::Wire,
-                Self::Widen,
-                Self::Park,
-                Self::Ramp,
-                Self::Hold,
-                Self::Retire,
-                Self::Unroute,
-                Self::Unwire,
-                Self::Tidy,
-            ],
-            Form::Backends => &[
-                Self::Idle,
-                Self::Split,
-                Self::Park,
-                Self::Ramp,
-                Self::Hold,
-                Self::Promote,
-                Self::Settle,
-                Self::Retire,
-                Self::Tidy,
-            ],
-        }
+    pub fn all(form: Form) -> impl DoubleEndedIterator<Item = Self> + Clone {
+        let left_out: &[Self] = match form {
+            Form::Subsets => &[Self::Promote, Self::Settle],
+            Form::Backends => &[Self::Wire, Self::Widen, Self::Unroute, Self::Unwire],
+        };
+        Self::ALL.into_iter().filter(|phase| !left_out.contains(phase))
     }
 
     /// The phase after this one; `None` after the last.
     pub fn following(self, form: Form) -> Option<Self> {
-        Self::all(form).iter().copied().find(|phase| *phase > self)
+        Self::all(form).find(|phase| *phase > self)
     }
 
     /// The phase before this one; `None` before the first.
     pub fn preceding(self, form: Form) -> Option<Self> {
-        Self::all(form).iter().rev().copied().find(|phase| *phase < self)
+        Self::all(form).rev().find(|phase| *phase < self)
     }
 
     /// The columns of the phase table. Source: design of the phases, README "Phases".
@@ -383,7 +362,7 @@ pub fn recognise(environments: &IndexMap<String, Observed>, form: Form, is_recor
         };
     }
     let weighted = |phase: &Phase| matches!(phase, Phase::Ramp | Phase::Hold);
-    let neighbours = Phase::all(form).windows(2).map(|pair| (pair[0], pair[1]));
+    let neighbours = Phase::all(form).zip(Phase::all(form).skip(1));
     let mut neighbours = neighbours.filter(|(_, other)| !weighted(other) && *other != Phase::Tidy);
     let fits = |(one, other): &(Phase, Phase)| {
         environments.values().all(|observed| {
@@ -400,8 +379,6 @@ pub fn recognise(environments: &IndexMap<String, Observed>, form: Form, is_recor
         return Position::Disagree(named.collect());
     }
     let mut nearest: Vec<_> = Phase::all(form)
-        .iter()
-        .copied()
         .filter(|phase| !matches!(phase, Phase::Tidy | Phase::Ramp | Phase::Hold))
         // Where weights rest on the stable version, completing another phase would move them to the canary.
         .filter(|phase| *phase == Phase::Park || !has_weights(environments))
@@ -431,18 +408,16 @@ fn has_resting_weight(observed: &Observed, one: Phase, other: Phase) -> bool {
 /// The phase whose row one environment has.
 fn phase_of(observed: &Observed, form: Form) -> Option<Phase> {
     let row = Row::of(observed);
+    let is_coming_back = row.promoted && row == Phase::Promote.row(form);
     match observed.routes {
-        Routes::Both(Weight::ZERO) if row == Phase::Settle.row(form) && row.promoted => Some(Phase::Settle),
-        // On the way back both sides run the same code, whatever the weights say.
-        Routes::Both(_) if row == Phase::Promote.row(form) && row.promoted => Some(Phase::Promote),
+        Routes::Both(Weight::ZERO) if is_coming_back => Some(Phase::Settle),
+        // Both sides run the same code then, whatever the weights say.
+        Routes::Both(_) if is_coming_back => Some(Phase::Promote),
         Routes::Both(_) if row != Phase::Ramp.row(form) => None,
         Routes::Both(Weight::ZERO) => Some(Phase::Park),
         Routes::Both(Weight::FULL) => Some(Phase::Hold),
         Routes::Both(_) => Some(Phase::Ramp),
-        _ => Phase::all(form)
-            .iter()
-            .copied()
-            .find(|phase| phase.row(form) == row),
+        _ => Phase::all(form).find(|phase| phase.row(form) == row),
     }
 }
 
@@ -513,7 +488,7 @@ mod tests {
 
     #[test]
     fn every_phase_is_recognised_from_its_own_shape() {
-        for phase in Phase::all(Form::Subsets).iter().copied() {
+        for phase in Phase::all(Form::Subsets) {
             let routes = match phase {
                 Phase::Ramp => Routes::Both(Weight::new(25).expect("valid")),
                 phase => phase.routes(Form::Subsets, Routes::Plain),
@@ -585,12 +560,12 @@ mod tests {
             };
             let environments = [(
                 "production".to_owned(),
-                observed_in(Form::Backends, *phase, routes),
+                observed_in(Form::Backends, phase, routes),
             )];
             let environments = environments.into_iter().collect();
             assert_eq!(
                 recognise(&environments, Form::Backends, true),
-                Position::At(*phase)
+                Position::At(phase)
             );
             names.push(phase.as_str());
         }

@@ -1,5 +1,6 @@
 //! `tidegate cmp discover`: whether the Application's folder is ours.
 
+use tidegate_core::layout::LayoutId;
 use tidegate_core::repo::RepoPath;
 
 use super::place::{below_root, named, with_spec};
@@ -24,7 +25,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<String, Stop> {
         None => in_the_root(workspace, path.as_ref())?,
         found => found,
     };
-    Ok(found.map_or_else(String::new, |folder| format!("{}\n", folder.join("gap/gap.yaml"))))
+    let spec = |folder| LayoutId::Gap.main_file(&folder);
+    Ok(found.map_or_else(String::new, |folder| format!("{}\n", spec(folder))))
 }
 
 /// The Application's folder, where the command was run in the root of the repository instead.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::layout::LayoutId;
 use tidegate_core::repo::RepoPath;
 
 use super::request;
@@ -113,8 +114,8 @@ pub(super) fn named(workspace: &Workspace, path: Option<&RepoPath>) -> RepoPath 
 ///
 /// Neither above nor further below: an Application renders what its path names, or nothing.
 pub(super) fn with_spec(workspace: &Workspace, folder: &RepoPath) -> Result<Option<RepoPath>, Stop> {
-    let holds =
-        |folder: &RepoPath| Ok::<_, Stop>(workspace.repo().read(&folder.join("gap/gap.yaml"))?.is_some());
+    let spec = |folder: &RepoPath| LayoutId::Gap.main_file(folder);
+    let holds = |folder: &RepoPath| Ok::<_, Stop>(workspace.repo().read(&spec(folder))?.is_some());
     if holds(folder)? {
         return Ok(Some(folder.clone()));
     }

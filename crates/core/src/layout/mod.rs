@@ -73,9 +73,9 @@ impl LayoutId {
         self.layout().folder(at)
     }
 
-    /// Where the release file of an application is.
-    pub fn release_file(self, at: &RepoPath) -> RepoPath {
-        self.layout().release_file(at)
+    /// The file that says by itself that a folder holds an application: of plain manifests the release file.
+    pub fn main_file(self, at: &RepoPath) -> RepoPath {
+        self.layout().main_file(at)
     }
 }
 
@@ -93,8 +93,8 @@ trait Layout: Sync {
     /// What of the user's makes a workload reachable, for a person who has to write it.
     fn exposure(&self) -> &'static str;
 
-    /// Where the release file of an application is.
-    fn release_file(&self, at: &RepoPath) -> RepoPath;
+    /// The file that says by itself that a folder holds an application.
+    fn main_file(&self, at: &RepoPath) -> RepoPath;
 
     /// Reads the application in a folder, with all environments or with one only.
     ///

@@ -7,8 +7,8 @@
 use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
-use super::{Basis, CopyIntent, Intent, Observed, Provider, ProviderId};
-use crate::diagnostic::{Code, Diagnostic, Location};
+use super::{Basis, CopyIntent, Intent, Observed, Provider, ProviderId, same_weight};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Environment, Form, Release, Routes, Shape, Version, Weight};
 
@@ -142,35 +142,24 @@ impl<B: Backends> Provider for B {
     }
 
     fn own_weight(&self, application: &Application, release: &Release) -> Result<Option<u64>, Diagnostic> {
-        let mut found: Option<(Option<u64>, Location)> = None;
+        let mut weights = Vec::new();
         for environment in application.environments.values() {
             let Some(pair) = Pair::of(self, application, release, environment) else {
                 continue;
             };
             for route in pair.user_routes() {
-                for list in self.lists(&route.value) {
-                    let Some(entry) = pair.only(route, &list) else {
-                        continue;
-                    };
-                    let weight = entry.get("weight").and_then(weight);
-                    let at = route.origin.below_pointer(&list);
-                    match &found {
-                        Some((known, other)) if *known != weight => {
-                            let message =
-                                "some routes give their only backend a weight and others another or none";
-                            return Err(Diagnostic::error(Code::CanaryImpossible, message)
-                                .at(at)
-                                .related(other.clone(), "unlike this one")
-                                .hint(
-                                    "a single backend gets everything anyway: write the same at each, or none",
-                                ));
-                        }
-                        _ => found = Some((weight, at)),
-                    }
-                }
+                let lists = self.lists(&route.value).into_iter();
+                weights.extend(lists.filter_map(|list| {
+                    let weight = pair.only(route, &list)?.get("weight").and_then(weight);
+                    Some((weight, route.origin.below_pointer(&list)))
+                }));
             }
         }
-        Ok(found.and_then(|(weight, _)| weight))
+        same_weight(
+            weights,
+            "some routes give their only backend a weight and others another or none",
+            "a single backend gets everything anyway: write the same at each, or none",
+        )
     }
 
     fn emit(
@@ -359,14 +348,4 @@ fn names<B: Backends + ?Sized>(backends: &B, route: &Manifest, backend: &str) ->
 /// A weight; older TrafficSplits write it as text.
 fn weight(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
-}
-
-fn set_weight(entry: &mut Value, weight: Option<u64>) {
-    let Some(entry) = entry.as_object_mut() else {
-        return;
-    };
-    match weight {
-        Some(weight) => entry.insert("weight".to_owned(), json!(weight)),
-        None => entry.shift_remove("weight"),
-    };
 }

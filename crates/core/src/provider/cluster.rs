@@ -166,10 +166,7 @@ impl Cluster {
         let mut found = Vec::new();
         for (object, before, after) in world.changed() {
             let ends = [before, after];
-            let is_known = KNOWN
-                .iter()
-                .chain(known)
-                .any(|(group, kind)| object.is(group, kind));
+            let is_known = is_known(object, known);
             let reason = match is_known {
                 true => unknown_part(ends).or_else(|| unknown_service(ends)),
                 false => ends
@@ -267,6 +264,12 @@ const KNOWN: &[(&str, &str)] = &[
     ("batch", "CronJob"),
     ("batch", "Job"),
 ];
+
+/// Whether an object is of one of those kinds, or of one that a traffic system adds.
+pub(super) fn is_known(object: &ObjectRef, more: &[(&str, &str)]) -> bool {
+    let mut kinds = KNOWN.iter().chain(more);
+    kinds.any(|(group, kind)| object.is(group, kind))
+}
 
 /// What changes of a Service that the model does not know.
 fn unknown_service(ends: [Option<&Manifest>; 2]) -> Option<&'static str> {

@@ -7,7 +7,7 @@
 use indexmap::IndexSet;
 use serde_json::{Map, Value, json};
 
-use super::{Basis, CopyIntent, canary_mark, version_labels};
+use super::{Basis, CopyIntent, canary_mark, same_weight, version_labels};
 use super::{CANARY_LABEL, DEFAULT_MARK, Intent, Observed, Provider, ProviderId, VERSION_LABEL};
 use crate::diagnostic::{Code, Diagnostic, Location, Severity};
 use crate::manifest::{Manifest, ObjectRef, first_difference};
@@ -104,7 +104,7 @@ impl Provider for Istio {
     }
 
     fn own_weight(&self, application: &Application, release: &Release) -> Result<Option<u64>, Diagnostic> {
-        let mut found: Option<(Option<u64>, Location)> = None;
+        let mut weights = Vec::new();
         for environment in application.environments.values() {
             let Some(mesh) = Mesh::of(application, release, &environment.name) else {
                 continue;
@@ -114,36 +114,22 @@ impl Provider for Istio {
                 .iter()
                 .filter(|patch| !application.owns(&patch.origin));
             for patch in own.filter(|patch| patch.target.is(NETWORKING, "VirtualService")) {
-                let rules = patch
-                    .value
-                    .pointer("/spec/http")
-                    .and_then(Value::as_array)
-                    .into_iter()
-                    .flatten()
-                    .enumerate();
-                for (rule_index, rule) in
-                    rules.filter(|(_, rule)| matches!(mesh.split().read(rule), Ok(Some(Routes::Plain))))
-                {
+                let rules = patch.value.pointer("/spec/http").and_then(Value::as_array);
+                let rules = rules.into_iter().flatten().enumerate();
+                let plain =
+                    rules.filter(|(_, rule)| matches!(mesh.split().read(rule), Ok(Some(Routes::Plain))));
+                weights.extend(plain.map(|(rule_index, rule)| {
                     let weight = rule.pointer("/route/0/weight").and_then(Value::as_u64);
-                    let at = patch
-                        .origin
-                        .below(&["spec", "http", &rule_index.to_string(), "route"])
-                        .as_key();
-                    match &found {
-                        Some((known, other)) if *known != weight => {
-                            let message =
-                                "some routes give their only destination a weight and others another or none";
-                            return Err(Diagnostic::error(Code::CanaryImpossible, message)
-                                .at(at)
-                                .related(other.clone(), "unlike this one")
-                                .hint("a single destination gets everything anyway: take the weights out, or write 100 at each"));
-                        }
-                        _ => found = Some((weight, at)),
-                    }
-                }
+                    let at = ["spec", "http", &rule_index.to_string(), "route"];
+                    (weight, patch.origin.below(&at).as_key())
+                }));
             }
         }
-        Ok(found.and_then(|(weight, _)| weight))
+        same_weight(
+            weights,
+            "some routes give their only destination a weight and others another or none",
+            "a single destination gets everything anyway: take the weights out, or write 100 at each",
+        )
     }
 
     fn emit(

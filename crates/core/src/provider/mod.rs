@@ -4,9 +4,9 @@
 //! back into a shape. Where an intent is written is the layout's business.
 
 use indexmap::IndexMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::diagnostic::{Diagnostic, Location};
+use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::ObjectRef;
 use crate::model::{Application, Form, PinnedImage, Release, Routes, Shape, Version};
 use crate::prover::{Traffic, World};
@@ -287,6 +287,37 @@ pub trait Provider: Sync {
         environment: &str,
         canary: crate::model::Weight,
     ) -> Vec<(ObjectRef, Value)>;
+}
+
+/// The weight that several routes say alike, each with its place: a release can give back one only.
+///
+/// Errors: `message` and `hint`, at the first that says something else.
+fn same_weight(
+    weights: Vec<(Option<u64>, Location)>,
+    message: &str,
+    hint: &str,
+) -> Result<Option<u64>, Diagnostic> {
+    let unlike = weights
+        .windows(2)
+        .find_map(|pair| (pair[0].0 != pair[1].0).then_some((&pair[0].1, &pair[1].1)));
+    match unlike {
+        Some((one, other)) => Err(Diagnostic::error(Code::CanaryImpossible, message)
+            .at(other.clone())
+            .related(one.clone(), "unlike this one")
+            .hint(hint)),
+        None => Ok(weights.first().and_then(|(weight, _)| *weight)),
+    }
+}
+
+/// Writes the weight of an entry of a route, or takes it out.
+fn set_weight(entry: &mut Value, weight: Option<u64>) {
+    let Some(entry) = entry.as_object_mut() else {
+        return;
+    };
+    match weight {
+        Some(weight) => entry.insert("weight".to_owned(), json!(weight)),
+        None => entry.shift_remove("weight"),
+    };
 }
 
 /// What the rendered objects of an environment say of a release.

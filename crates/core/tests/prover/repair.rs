@@ -53,16 +53,6 @@ fn the_fewest_commits_that_are_each_safe() {
     let both = subsets("web", "shop", HOST, &["v1", "v2"], "");
     let to_v1 = split(100, 0);
     let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes}\ndata: {a: b}".to_owned();
-    let recreated = |version: &str| {
-        vec![
-            service("app: web"),
-            deployment(
-                "web",
-                &format!("app: web, version: {version}"),
-                "strategy: {type: Recreate},",
-            ),
-        ]
-    };
     let narrow_pods = narrow(pods);
     let labelled = [narrow_pods[0].replace("{name: web}", "{name: web, labels: {team: a}}")];
     // Ten VirtualServices that need one DestinationRule.

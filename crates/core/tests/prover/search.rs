@@ -122,16 +122,6 @@ fn a_workload_is_in_every_condition_of_its_rollout() {
 #[test]
 fn what_must_hold_in_every_state() {
     let with = |more: &[String]| base_and(more);
-    let recreated = |version: &str| {
-        vec![
-            service("app: web"),
-            deployment(
-                "web",
-                &format!("app: web, version: {version}"),
-                "strategy: {type: Recreate},",
-            ),
-        ]
-    };
     let rolled = |version: &str| {
         vec![
             service("app: web, version: v1"),

@@ -40,6 +40,18 @@ pub(crate) fn workload(kind: &str, name: &str, labels: &str, spec: &str) -> Stri
     )
 }
 
+/// A Service and its only workload, which stops all pods before it starts new ones, in some version.
+pub(crate) fn recreated(version: &str) -> Vec<String> {
+    vec![
+        service("app: web"),
+        deployment(
+            "web",
+            &format!("app: web, version: {version}"),
+            "strategy: {type: Recreate},",
+        ),
+    ]
+}
+
 /// The Service `web` on port 80.
 pub(crate) fn service(selector: &str) -> String {
     format!(

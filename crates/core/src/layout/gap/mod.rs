@@ -46,7 +46,7 @@ pub(super) struct Gap;
 
 impl Layout for Gap {
     fn is_at(&self, repo: &dyn Repo, at: &RepoPath, _config: &Config) -> Result<bool, ReadError> {
-        Ok(repo.read(&at.join(FOLDER).join(SPEC))?.is_some())
+        Ok(repo.read(&self.main_file(at))?.is_some())
     }
 
     fn folder(&self, at: &RepoPath) -> RepoPath {
@@ -61,8 +61,8 @@ impl Layout for Gap {
         "`ingress: {enabled: true}`"
     }
 
-    fn release_file(&self, at: &RepoPath) -> RepoPath {
-        at.join(FOLDER).join(release::FILE_NAME)
+    fn main_file(&self, at: &RepoPath) -> RepoPath {
+        at.join(FOLDER).join(SPEC)
     }
 
     fn load(
@@ -129,7 +129,7 @@ fn load(
     }
     Ok(Application {
         layout: LayoutId::Gap,
-        release_file: Gap.release_file(at),
+        release_file: at.join(FOLDER).join(release::FILE_NAME),
         at: at.clone(),
         name: specs.base.name.clone(),
         namespace: specs.base.namespace.clone(),

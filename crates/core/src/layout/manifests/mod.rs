@@ -46,7 +46,7 @@ pub(super) struct Manifests;
 
 impl Layout for Manifests {
     fn is_at(&self, repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<bool, ReadError> {
-        if repo.read(&self.release_file(at))?.is_some() {
+        if repo.read(&self.main_file(at))?.is_some() {
             return Ok(true);
         }
         let environments = config.environments.keys().map(|name| at.join(name));
@@ -72,7 +72,8 @@ impl Layout for Manifests {
         "a Service that selects its pods"
     }
 
-    fn release_file(&self, at: &RepoPath) -> RepoPath {
+    /// The release file, which is not among the manifests.
+    fn main_file(&self, at: &RepoPath) -> RepoPath {
         let name = match at.as_str() {
             "" => format!("{RELEASES}.yaml"),
             folder => format!("{RELEASES}/{folder}.yaml"),
@@ -93,7 +94,7 @@ impl Layout for Manifests {
             release::check_environment(only, known.into_iter())?;
             files.environments.retain(|name, _| name == only);
         }
-        let release_file = self.release_file(at);
+        let release_file = self.main_file(at);
         let releases = match read_stream_within(repo, &release_file, &config.limits)? {
             None => Vec::new(),
             Some(stream) => {

@@ -3,11 +3,11 @@
 use jsonptr::PointerBuf;
 use serde_json::{Map, Value, json};
 
-use super::{Backends, is_routed, names, services, set_weight, weight};
+use super::{Backends, is_routed, names, services, weight};
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Environment, Release, Routes, Version, Weight};
-use crate::provider::{Intent, Observed};
+use crate::provider::{Intent, Observed, set_weight};
 
 /// The two backends of a release in one environment.
 pub(super) struct Pair<'a, B: ?Sized> {

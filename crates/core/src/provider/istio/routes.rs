@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::model::{Routes, Weight};
+use crate::provider::set_weight;
 
 /// How the routes to one host are split.
 pub(super) struct Split<'a> {
@@ -244,15 +245,5 @@ fn set_subset(entry: &mut Value, subset: Option<&str>) {
     match subset {
         Some(subset) => destination.insert("subset".to_owned(), json!(subset)),
         None => destination.shift_remove("subset"),
-    };
-}
-
-fn set_weight(entry: &mut Value, weight: Option<u64>) {
-    let Some(entry) = entry.as_object_mut() else {
-        return;
-    };
-    match weight {
-        Some(weight) => entry.insert("weight".to_owned(), json!(weight)),
-        None => entry.shift_remove("weight"),
     };
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::super::cluster::{Service, mentions, namespace_of};
+use super::super::super::cluster::{Service, is_known, mentions, namespace_of};
 use super::IstioTraffic;
 use super::virtual_services::{Match, Pattern, VirtualService};
 use crate::manifest::{Manifest, ObjectRef};
@@ -430,34 +430,20 @@ fn principal_like(pattern: &str) -> String {
     }
 }
 
-/// Kinds whose objects the model knows, or that no request depends on.
+/// Kinds whose objects the model knows, beyond those of every cluster.
 const KNOWN: &[(&str, &str)] = &[
     ("networking.istio.io", "VirtualService"),
     ("networking.istio.io", "DestinationRule"),
     ("security.istio.io", "AuthorizationPolicy"),
     ("security.istio.io", "PeerAuthentication"),
-    ("autoscaling", "HorizontalPodAutoscaler"),
-    ("policy", "PodDisruptionBudget"),
-    ("", "Service"),
-    ("", "ServiceAccount"),
-    ("", "ConfigMap"),
-    ("", "Secret"),
-    ("", "PersistentVolumeClaim"),
-    ("apps", "Deployment"),
-    ("apps", "StatefulSet"),
-    ("apps", "DaemonSet"),
-    ("apps", "ReplicaSet"),
-    ("batch", "CronJob"),
-    ("batch", "Job"),
 ];
 
 /// Changed objects that may matter and that the model does not know, and parts of those it knows.
 pub(super) fn unjudged(world: &World<'_>, traffic: &IstioTraffic) -> Vec<Unjudged> {
     let mut found = Vec::new();
     for (object, before, after) in world.changed() {
-        let is_known = KNOWN.iter().any(|(group, kind)| object.is(group, kind));
         let ends = [before, after];
-        let reason = match is_known {
+        let reason = match is_known(object, KNOWN) {
             true => unknown_part(ends, traffic),
             false => is_concerned(ends, traffic).then_some("is of a kind that this model does not know"),
         };
