@@ -54,6 +54,7 @@ pages! {
     PatchFailed = "patch-failed",
     PatchWithoutTarget = "patch-without-target",
     ProtectedCopy = "protected-copy",
+    RoundedShare = "rounded-share",
     TemplateFailed = "template-failed",
     OutsideRepository = "outside-repository",
     SearchCut = "search-cut",

@@ -21,6 +21,7 @@ mod patch;
 mod pre_commit;
 mod readme;
 mod reliability;
+mod replicas;
 mod repository;
 mod sarif;
 mod secrets;

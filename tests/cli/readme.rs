@@ -78,7 +78,7 @@ fn the_provider_table_is_the_registry() {
     let names: Vec<&str> = ProviderId::ALL.iter().map(|id| id.as_str()).collect();
     assert_eq!(table("## Traffic systems and layouts"), names);
     for id in ProviderId::ALL {
-        let layouts = LayoutId::ALL.iter().filter(|layout| layout.form() == id.form());
+        let layouts = LayoutId::ALL.iter().filter(|layout| layout.carries(id.form()));
         let layouts: Vec<String> = layouts.map(|layout| format!("`{}`", layout.as_str())).collect();
         let copy = id.form().copy_runs();
         let row = format!("| {} | `{copy}` |", layouts.join(", "));

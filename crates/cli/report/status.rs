@@ -209,6 +209,7 @@ fn entry<'a>(standpoint: &'a Standpoint<'a>) -> Entry<'a> {
             Routes::Plain => "plain",
             Routes::CanaryOnly => "canary-only",
             Routes::Both(_) => "both",
+            Routes::Between(..) => "between",
         },
         stable_percent: observed.routes.canary().map(|canary| canary.rest().percent()),
         canary_percent: observed.routes.canary().map(|canary| canary.percent()),

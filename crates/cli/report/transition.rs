@@ -14,6 +14,7 @@ pub(crate) fn name(transition: &Transition) -> String {
     match &transition.purpose {
         Purpose::Enter(phase) => phase.to_string(),
         Purpose::Weights => "weights".to_owned(),
+        Purpose::Grow => "grow".to_owned(),
         Purpose::RestoreImage => "restore the stable image".to_owned(),
         Purpose::MovePin => "move the stable image".to_owned(),
         Purpose::Restore => "write the release's files again".to_owned(),
@@ -26,6 +27,7 @@ pub(crate) fn about(transition: &Transition) -> &'static str {
     match &transition.purpose {
         Purpose::Enter(phase) => phase.about(transition.provider.form()),
         Purpose::Weights => "change the shares of the two versions",
+        Purpose::Grow => "add the pods of the version that gets more; the other's go once they are ready",
         Purpose::RestoreImage => "put the image that ran before the release back on the workload",
         Purpose::MovePin => "give the stable version another image",
         Purpose::Restore => "write the files of the release again, as its phase says",

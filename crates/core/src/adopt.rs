@@ -46,6 +46,7 @@ fn release(application: &Application, workload: &Workload) -> Option<Release> {
         canary: PinnedImage::default(),
         from_tag: None,
         from_weight: None,
+        from_replicas: indexmap::IndexMap::new(),
         steps: DEFAULT_STEPS
             .iter()
             .filter_map(|step| Weight::new((*step).into()))

@@ -49,11 +49,14 @@ fn provider(checkout: &Checkout<'_>) -> Option<ProviderId> {
     if let Some(release) = releases.next() {
         return Some(release.provider);
     }
-    let form = application.layout.form();
-    let mut fitting = ProviderId::ALL.iter().copied().filter(|id| id.form() == form);
+    let layout = application.layout;
+    let mut fitting = ProviderId::ALL
+        .iter()
+        .copied()
+        .filter(|id| layout.carries(id.form()));
     let is_used = |id: &ProviderId| {
         let mut workloads = application.workloads.keys();
-        workloads.any(|workload| id.provider().is_used(application, workload))
+        workloads.any(|workload| id.is_used_everywhere(application, workload))
     };
     fitting.find(is_used)
 }

@@ -113,6 +113,8 @@ codes! {
     PatchWithoutTarget = "patch-without-target",
     /// The copy of a workload is protected from deletion.
     ProtectedCopy = "protected-copy",
+    /// A traffic system can give a share only nearly.
+    RoundedShare = "rounded-share",
     /// A template cannot be rendered.
     TemplateFailed = "template-failed",
     /// A file or a change would leave the repository.

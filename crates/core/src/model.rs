@@ -216,6 +216,8 @@ pub struct Release {
     pub from_tag: Option<String>,
     /// The weight that the single destinations of the user's own routes said before the release, if they did.
     pub from_weight: Option<u64>,
+    /// How many pods the workload asked for before the release, by environment, where their numbers split the requests.
+    pub from_replicas: IndexMap<String, u64>,
     /// Percent to the canary, ascending, the last one 100.
     pub steps: Vec<Weight>,
     /// Steps of environments that have their own.
@@ -244,6 +246,14 @@ impl Release {
         match version == self.copy_runs {
             true => &self.copy,
             false => &self.workload,
+        }
+    }
+
+    /// The version that the copy's name ends in: `v2`.
+    pub fn copy_version(&self) -> &str {
+        match self.copy.rsplit_once('-') {
+            Some((_, version)) => version,
+            None => self.copy_runs.label(),
         }
     }
 
@@ -277,6 +287,9 @@ pub enum Routes {
     CanaryOnly,
     /// Both are named; the canary gets this share, the stable version the rest.
     Both(Weight),
+    /// On the way from one share to another, the smaller first: each version has what it needs for the share in which
+    /// it gets more. Only where shares follow from pods, which have to be there before others may go.
+    Between(Weight, Weight),
 }
 
 impl Routes {
@@ -286,6 +299,19 @@ impl Routes {
             Self::Plain => None,
             Self::CanaryOnly => Some(Weight::FULL),
             Self::Both(weight) => Some(weight),
+            Self::Between(low, high) => {
+                let (stable, canary) = (u64::from(low.rest().percent()), u64::from(high.percent()));
+                Weight::new((100 * canary + (stable + canary) / 2) / (stable + canary))
+            }
+        }
+    }
+
+    /// The shares for which both versions have what they need, where both are named.
+    pub fn range(self) -> Option<(Weight, Weight)> {
+        match self {
+            Self::Plain | Self::CanaryOnly => None,
+            Self::Both(weight) => Some((weight, weight)),
+            Self::Between(low, high) => Some((low, high)),
         }
     }
 }
@@ -298,6 +324,8 @@ pub enum Form {
     Subsets,
     /// By a backend of its own for each version: the workload's stays as it is, the copy gets another.
     Backends,
+    /// Not at all: one Service spreads the requests evenly over the pods of both, so that their numbers are the shares.
+    Replicas,
 }
 
 impl Form {
@@ -306,7 +334,19 @@ impl Form {
     pub fn copy_runs(self) -> Version {
         match self {
             Self::Subsets => Version::Stable,
-            Self::Backends => Version::Canary,
+            Self::Backends | Self::Replicas => Version::Canary,
+        }
+    }
+
+    /// The next resting point on the way to other routes: where shares follow from pods, first those that are
+    /// wanted are added, then those that are not go.
+    pub fn toward(self, now: Routes, wanted: Routes) -> Routes {
+        let (Self::Replicas, Some((low, high)), Routes::Both(share)) = (self, now.range(), wanted) else {
+            return wanted;
+        };
+        match (low.min(share), high.max(share)) {
+            grown if grown == (low, high) => wanted,
+            (low, high) => Routes::Between(low, high),
         }
     }
 }

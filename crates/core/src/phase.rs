@@ -88,26 +88,31 @@ impl Phase {
         match (self, form) {
             (Self::Idle, _) => "one version, nothing of a release",
             (Self::Split, Form::Subsets) => "start the copy beside the workload and declare both versions",
-            (Self::Split, Form::Backends) => {
-                "start the new version beside the workload; nothing routes to it"
-            }
+            (Self::Split, _) => "start the new version beside the workload; nothing routes to it",
             (Self::Wire, _) => "route by version: everything to the canary side, which runs the same code",
             (Self::Widen, _) => "let the Service select both versions",
             (Self::Park, Form::Subsets) => {
                 "route everything to the stable copy; from here new code may be merged unexposed"
             }
             (Self::Park, Form::Backends) => "name both versions in the routes; everything stays where it is",
+            (Self::Park, Form::Replicas) => "write the new version beside the workload, without a pod",
             (Self::Ramp, _) => "raise the canary's share step by step",
+            (Self::Hold, Form::Replicas) => "all pods are the canary's",
             (Self::Hold, Form::Subsets) => "everything to the canary; the stable copy still stands by",
             (Self::Hold, Form::Backends) => "everything to the canary; the stable version still stands by",
+            (Self::Promote, Form::Replicas) => "give the workload the new image; it has no pod meanwhile",
             (Self::Promote, _) => "give the workload the new image; nothing is routed to it meanwhile",
+            (Self::Settle, Form::Replicas) => {
+                "all pods are the workload's again, which runs the same code now"
+            }
             (Self::Settle, _) => "everything back to the workload, which runs the same code now",
             (Self::Retire, Form::Subsets) => "remove the stable copy",
-            (Self::Retire, Form::Backends) => "take the copy out of the routes, and away",
+            (Self::Retire, _) => "take the copy out of the routes, and away",
             (Self::Unroute, _) => "give the routes back their generated form",
             (Self::Unwire, _) => "remove the declaration of the versions",
             (Self::Tidy, Form::Subsets) => "remove the labels and the release",
             (Self::Tidy, Form::Backends) => "remove the copy's backend and the release",
+            (Self::Tidy, Form::Replicas) => "remove the copy and the release",
         }
     }
 
@@ -115,11 +120,20 @@ impl Phase {
     ///
     /// With a backend for each version there is nothing to pin or to widen, and no label to take off. The copy runs the
     /// new version there, so that who calls the workload's Service past all routes meets the stable one; at the end
-    /// the workload becomes what the copy is.
+    /// the workload becomes what the copy is. Where pods alone decide there are no routes either: a copy without pods is
+    /// parked.
     pub fn all(form: Form) -> impl DoubleEndedIterator<Item = Self> + Clone {
         let left_out: &[Self] = match form {
             Form::Subsets => &[Self::Promote, Self::Settle],
             Form::Backends => &[Self::Wire, Self::Widen, Self::Unroute, Self::Unwire],
+            Form::Replicas => &[
+                Self::Split,
+                Self::Wire,
+                Self::Widen,
+                Self::Retire,
+                Self::Unroute,
+                Self::Unwire,
+            ],
         };
         Self::ALL.into_iter().filter(|phase| !left_out.contains(phase))
     }
@@ -158,8 +172,9 @@ impl Phase {
         };
         match form {
             Form::Subsets => row,
-            Form::Backends => Row {
+            Form::Backends | Form::Replicas => Row {
                 labels: false,
+                subsets: row.subsets && form == Form::Backends,
                 wide: false,
                 promoted: self > Self::Hold,
                 // Routes that name the workload alone are as they were.
@@ -240,7 +255,7 @@ impl Row {
         let routes = match observed.routes {
             Routes::Plain => Named::None,
             Routes::CanaryOnly => Named::Canary,
-            Routes::Both(_) => Named::Both,
+            Routes::Both(_) | Routes::Between(..) => Named::Both,
         };
         let Observed {
             labels,
@@ -392,7 +407,7 @@ pub fn recognise(environments: &IndexMap<String, Observed>, form: Form, is_recor
 fn has_weights(environments: &IndexMap<String, Observed>) -> bool {
     environments
         .values()
-        .any(|observed| matches!(observed.routes, Routes::Both(_)))
+        .any(|observed| observed.routes.range().is_some())
 }
 
 /// Before `park` and behind `settle` both versions rest at 100/0, behind `hold` at 0/100.
@@ -401,6 +416,7 @@ fn has_resting_weight(observed: &Observed, one: Phase, other: Phase) -> bool {
         Routes::Both(weight) if other == Phase::Park => weight == Weight::ZERO,
         Routes::Both(weight) if one == Phase::Hold => weight == Weight::FULL,
         Routes::Both(weight) if one == Phase::Settle => weight == Weight::ZERO,
+        Routes::Between(..) => other == Phase::Settle,
         _ => true,
     }
 }
@@ -412,11 +428,11 @@ fn phase_of(observed: &Observed, form: Form) -> Option<Phase> {
     match observed.routes {
         Routes::Both(Weight::ZERO) if is_coming_back => Some(Phase::Settle),
         // Both sides run the same code then, whatever the weights say.
-        Routes::Both(_) if is_coming_back => Some(Phase::Promote),
-        Routes::Both(_) if row != Phase::Ramp.row(form) => None,
+        Routes::Both(_) | Routes::Between(..) if is_coming_back => Some(Phase::Promote),
+        Routes::Both(_) | Routes::Between(..) if row != Phase::Ramp.row(form) => None,
         Routes::Both(Weight::ZERO) => Some(Phase::Park),
         Routes::Both(Weight::FULL) => Some(Phase::Hold),
-        Routes::Both(_) => Some(Phase::Ramp),
+        Routes::Both(_) | Routes::Between(..) => Some(Phase::Ramp),
         _ => Phase::all(form).find(|phase| phase.row(form) == row),
     }
 }

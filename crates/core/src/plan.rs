@@ -75,7 +75,9 @@ pub fn undo(transition: &Transition) -> String {
         Purpose::Enter(Phase::Retire | Phase::Unroute | Phase::Unwire | Phase::Tidy) => {
             "revert the commit; tidegate abort sets the old image back".to_owned()
         }
-        Purpose::Enter(_) => "revert the commit; tidegate abort goes all the way back".to_owned(),
+        Purpose::Enter(_) | Purpose::Grow => {
+            "revert the commit; tidegate abort goes all the way back".to_owned()
+        }
         Purpose::RestoreImage | Purpose::MovePin | Purpose::Restore | Purpose::Start => {
             "revert the commit".to_owned()
         }
@@ -93,15 +95,17 @@ pub fn preconditions(
     match release.provider.form() {
         Form::Subsets => found.extend(look.with_subsets(transition)),
         Form::Backends => found.extend(look.with_backends(transition)),
+        Form::Replicas => found.extend(look.with_replicas(transition)),
     }
-    if transition.after.values().any(is_split) {
+    // Where pods are the shares, there are as many as the shares say.
+    if release.provider.form() != Form::Replicas && transition.after.values().any(is_split) {
         found.extend(look.floors());
     }
     found
 }
 
 fn is_split(routes: &Routes) -> bool {
-    matches!(routes, Routes::Both(_))
+    routes.range().is_some()
 }
 
 /// Looks at the cluster for a release: the names that the commands need.
@@ -124,7 +128,7 @@ impl Look<'_> {
                 self.image(),
                 self.healthy(Version::Stable),
             ],
-            Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights => {
+            Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
                 vec![self.healthy(Version::Canary), self.image()]
             }
             Purpose::Enter(Phase::Retire) => vec![self.virtual_service("gives the canary all requests")],
@@ -149,7 +153,7 @@ impl Look<'_> {
                 self.endpoints(copy, &format!("the pods of `{copy}`, and no others")),
                 self.image(),
             ],
-            Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights => {
+            Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
                 vec![self.healthy(Version::Canary), self.image()]
             }
             Purpose::Enter(Phase::Promote) => vec![self.healthy(Version::Canary), routed_to(copy)],
@@ -163,6 +167,23 @@ impl Look<'_> {
                 vec![self.healthy(Version::Canary), routed_to(copy)]
             }
             Purpose::RestoreImage | Purpose::MovePin | Purpose::Restore | Purpose::Start => Vec::new(),
+        }
+    }
+
+    fn with_replicas(&self, transition: &Transition) -> Vec<Precondition> {
+        let Release { workload, copy, .. } = self.release;
+        match &transition.purpose {
+            Purpose::Enter(Phase::Park) => vec![self.healthy(Version::Stable)],
+            Purpose::Grow => vec![self.healthy(Version::Stable), self.room()],
+            Purpose::Enter(Phase::Ramp | Phase::Hold | Phase::Settle) | Purpose::Weights => vec![
+                self.healthy(Version::Stable),
+                self.healthy(Version::Canary),
+                self.endpoints(workload, "the pods of both versions, and no others"),
+            ],
+            Purpose::Enter(Phase::Promote) => vec![self.healthy(Version::Canary), self.no_pods(workload)],
+            Purpose::Enter(_) => vec![self.no_pods(copy)],
+            Purpose::RestoreImage => vec![self.healthy(Version::Canary), self.no_pods(workload)],
+            Purpose::MovePin | Purpose::Restore | Purpose::Start => Vec::new(),
         }
     }
 
@@ -191,7 +212,7 @@ impl Look<'_> {
         match (found, self.release.provider.form()) {
             (Some(manifest), _) => manifest.object.name.clone(),
             (None, Form::Subsets) => format!("{}-{workload}", self.application.name),
-            (None, Form::Backends) => workload.to_owned(),
+            (None, Form::Backends | Form::Replicas) => workload.to_owned(),
         }
     }
 
@@ -307,6 +328,16 @@ impl Look<'_> {
         }
     }
 
+    fn no_pods(&self, workload: &str) -> Precondition {
+        let name = self.name(workload, "apps", "Deployment");
+        Precondition {
+            what: format!("`{workload}` has no pod left, in every environment"),
+            command: self.kubectl(&format!(
+                "get deployment {name} -o jsonpath='{{.status.replicas}}'"
+            )),
+        }
+    }
+
     fn pruned(&self) -> Precondition {
         let copy = &self.release.copy;
         let name = self.name(copy, "apps", "Deployment");
@@ -315,7 +346,9 @@ impl Look<'_> {
                 Form::Subsets => {
                     format!("`{copy}` is gone in every environment; production does not prune by itself")
                 }
-                Form::Backends => format!("the pods of `{copy}` are gone in every environment"),
+                Form::Backends | Form::Replicas => {
+                    format!("the pods of `{copy}` are gone in every environment")
+                }
             },
             command: self.kubectl(&format!("get deployment {name} --ignore-not-found")),
         }
@@ -351,11 +384,8 @@ pub fn live_commands(
     environment: &str,
     routes: Routes,
 ) -> Vec<String> {
-    let Routes::Both(canary) = routes else {
-        return Vec::new();
-    };
     let provider = release.provider.provider();
-    let patches = provider.live_patches(application, release, environment, canary);
+    let patches = provider.live_patches(application, release, environment, routes);
     let command = |(object, patch): (ObjectRef, serde_json::Value)| {
         let kind = resource(&object);
         let namespace = object.namespace.as_ref().unwrap_or(&application.namespace);

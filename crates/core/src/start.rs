@@ -64,6 +64,9 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
         workload.key,
         why_this(application, request)
     )];
+    if provider.form() == Form::Replicas && request.provider.is_none() {
+        assumptions.push("provider `replicas`: nothing routes, so numbers of pods are the shares".to_owned());
+    }
     let release = match known {
         Some(made_by_hand) => adopt(application, made_by_hand, request, &mut assumptions)?,
         None => {
@@ -73,6 +76,7 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
                 return Err(problems.into());
             }
             release.from_weight = provider.provider().own_weight(application, &release)?;
+            release.from_replicas = provider.provider().own_replicas(application, &release);
             release
         }
     };
@@ -173,32 +177,48 @@ fn choose_provider(
     workload: &str,
     wanted: Option<&str>,
 ) -> Result<ProviderId, Diagnostic> {
-    let form = application.layout.form();
-    let fitting = || ProviderId::ALL.iter().copied().filter(|id| id.form() == form);
+    let layout = application.layout;
+    let fitting = || {
+        ProviderId::ALL
+            .iter()
+            .copied()
+            .filter(|id| layout.carries(id.form()))
+    };
     let names = || fitting().map(ProviderId::as_str).collect::<Vec<_>>();
+    let used_somewhere = || {
+        let mut environments = application.environments.keys();
+        environments.find_map(|name| fitting().find(|id| id.provider().is_used(application, workload, name)))
+    };
     if let Some(wanted) = wanted {
         let found = ProviderId::parse(wanted).ok_or_else(|| {
             let found = Diagnostic::error(Code::UnknownName, format!("unknown provider `{wanted}`"));
             known_names(found, wanted, names().into_iter())
         })?;
-        if found.form() != form {
-            let layout = application.layout.as_str();
+        if !layout.carries(found.form()) {
+            let layout = layout.as_str();
             let message = format!("the provider {wanted} cannot be used in the layout {layout}");
             let unsupported = Diagnostic::error(Code::Unsupported, message);
             return Err(unsupported.hint(format!("use one of these: {}", names().join(", "))));
         }
-        return Ok(found);
+        // Numbers of pods are the shares only where nothing routes.
+        return match used_somewhere() {
+            Some(used) if found == ProviderId::Replicas => {
+                let used = used.as_str();
+                let message = format!("{used} takes requests to workload `{workload}`, whatever its pods");
+                let problem = Diagnostic::error(Code::CanaryImpossible, message);
+                Err(problem.hint(format!("let it split them: tidegate init --provider {used}")))
+            }
+            _ => Ok(found),
+        };
     }
-    let used: Vec<ProviderId> = match fitting().collect::<Vec<_>>().as_slice() {
-        [only] => vec![*only],
-        several => several
-            .iter()
-            .copied()
-            .filter(|id| id.provider().is_used(application, workload))
-            .collect(),
-    };
-    match used.as_slice() {
+    if let [only] = fitting().collect::<Vec<_>>().as_slice() {
+        return Ok(*only);
+    }
+    let used = fitting().filter(|id| id.is_used_everywhere(application, workload));
+    match used.collect::<Vec<_>>().as_slice() {
         [only] => Ok(*only),
+        // Then a Service spreads the requests over its pods.
+        [] if layout.carries(Form::Replicas) && used_somewhere().is_none() => Ok(ProviderId::Replicas),
         [] => {
             let message = format!("no route takes requests to workload `{workload}` in every environment");
             let problem = Diagnostic::error(Code::CanaryImpossible, message);
@@ -256,7 +276,7 @@ fn new_release(
     let image = workload.image.as_ref();
     let from_tag = image.and_then(|image| image.tag.clone());
     let tag = match (&request.stable_tag, &from_tag) {
-        (Some(tag), Some(runs)) if provider.form() == Form::Backends && tag != runs => {
+        (Some(tag), Some(runs)) if provider.form() != Form::Subsets && tag != runs => {
             let message = format!(
                 "`{}` itself is the stable version, and runs `{runs}`",
                 workload.key
@@ -284,7 +304,7 @@ fn new_release(
             let problem = Diagnostic::error(Code::CanaryImpossible, message).at(workload.origin.clone());
             let hint = match provider.form() {
                 Form::Subsets => "name the last image of the old version: tidegate init --stable-tag TAG",
-                Form::Backends => "write the tag that runs now behind its image first",
+                Form::Backends | Form::Replicas => "write the tag that runs now behind its image first",
             };
             return Err(problem.hint(hint).into());
         }
@@ -314,6 +334,7 @@ fn new_release(
         canary,
         from_tag,
         from_weight: None,
+        from_replicas: indexmap::IndexMap::new(),
         steps,
         environment_steps: indexmap::IndexMap::new(),
         origin: None,
@@ -626,10 +647,18 @@ fn release_text(application: &Application, release: &Release) -> Result<String, 
         canary_tag => release.canary.tag.as_deref().map(scalar),
         from_tag => release.from_tag.as_deref().map(scalar),
         from_weight => release.from_weight,
+        from_replicas => replicas_text(&release.from_replicas),
         steps => steps.iter().map(u8::to_string).collect::<Vec<_>>().join(", "),
     };
     let text = templates.render_str(include_str!("../../../templates/init/tidegate.yaml"), context);
     text.map_err(|error| Diagnostic::error(Code::TemplateFailed, error.to_string()))
+}
+
+/// Numbers of pods as a map of YAML on one line; `None` where there are none.
+fn replicas_text(replicas: &indexmap::IndexMap<String, u64>) -> Option<String> {
+    let entry = |(name, count): (&String, &u64)| format!("{}: {count}", scalar(name));
+    let entries: Vec<String> = replicas.iter().map(entry).collect();
+    (!entries.is_empty()).then(|| format!("{{{}}}", entries.join(", ")))
 }
 
 /// A string as YAML data: quoted exactly when it must be.

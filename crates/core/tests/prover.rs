@@ -8,6 +8,7 @@
 //! | reachable | `order::any_order_is_stricter` | a subset before its route |
 //! | exposure | `search::what_must_hold_in_every_state` | exposure: a selector and the rule that pins |
 //! | capacity | `search::what_must_hold_in_every_state` | capacity: it shrinks before its share does |
+//! | capacity: all together | `replicas::both_versions_at_once_are_refused` |  |
 //! | withdrawn | `search::what_is_not_the_changes_fault_is_said` |  |
 //! | withdrawn only by who admitted | `search::what_must_hold_in_every_state` | allowed: the new version does not know the caller |
 //! | judged relative to before | `search::what_is_not_the_changes_fault_is_said` |  |
@@ -131,6 +132,8 @@ mod order;
 mod phases;
 #[path = "prover/repair.rs"]
 mod repair;
+#[path = "prover/replicas.rs"]
+mod replicas;
 #[path = "prover/search.rs"]
 mod search;
 #[path = "prover/world.rs"]

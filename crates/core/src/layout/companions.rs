@@ -13,7 +13,7 @@ use super::manifests::with_tag;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Form, Release};
-use crate::provider::{BACKEND_LABEL, CopyIntent};
+use crate::provider::{BACKEND_LABEL, CANARY_LABEL, CopyIntent, VERSION_LABEL};
 use crate::repo::RepoPath;
 
 /// The documents to write for the copy, by file of ours, in the order of their originals; `file` names it for an
@@ -73,6 +73,7 @@ pub(super) fn workload(
     release: &Release,
     original: &Manifest,
     copy: &CopyIntent,
+    replicas: Option<u64>,
 ) -> Result<String, Diagnostic> {
     let twin = Twin::new(application, release);
     let mut edits = twin.label_edits(original);
@@ -83,11 +84,29 @@ pub(super) fn workload(
             value: json!(with_tag(image, tag)),
         });
     }
-    let labels = copy.labels.iter().map(|(key, value)| Edit::Set {
-        at: PointerBuf::from_tokens(["spec", "template", "metadata", "labels", key]),
-        value: json!(value),
-    });
-    edits.extend(labels);
+    // A label of its own is one that its Deployment selects by; what the original has is rewritten anyway.
+    const LABELS: [&[&str]; 2] = [
+        &["spec", "selector", "matchLabels"],
+        &["spec", "template", "metadata", "labels"],
+    ];
+    for (place, (key, value)) in LABELS
+        .iter()
+        .flat_map(|place| copy.labels.iter().map(move |label| (place, label)))
+    {
+        let at = PointerBuf::from_tokens(place.iter().copied().chain([key.as_str()]));
+        if at.resolve(&original.value).is_err() {
+            edits.push(Edit::Set {
+                at,
+                value: json!(value),
+            });
+        }
+    }
+    if let Some(replicas) = replicas {
+        edits.push(Edit::Set {
+            at: PointerBuf::from_tokens(["spec", "replicas"]),
+            value: json!(replicas),
+        });
+    }
     twin.document(application, &original.origin, &original.value, &copy.key, edits)
 }
 
@@ -237,7 +256,7 @@ pub fn accidental_services(application: &Application, release: &Release) -> Vec<
                     .is_some_and(|at| at.file == service.origin.file)
             });
             // With a backend for each version a Service that selects both mixes them, whosever it is.
-            let is_meant = is_own && (release.provider.form() == Form::Subsets || !selects(&twin.copy_pods));
+            let is_meant = is_own && (release.provider.form() != Form::Backends || !selects(&twin.copy_pods));
             if is_meant || is_known || !selects(&twin.pods) {
                 continue;
             }
@@ -390,19 +409,23 @@ impl<'a> Twin<'a> {
             }
         }
         let mut copy_pods = pods.clone();
-        for value in copy_pods.values_mut() {
-            if let Some(twin) = value.as_str().and_then(|text| names.get(text)) {
-                *value = json!(twin);
+        if release.provider.form() == Form::Replicas {
+            own_version(application, other, &mut copy_pods);
+        } else {
+            for value in copy_pods.values_mut() {
+                if let Some(twin) = value.as_str().and_then(|text| names.get(text)) {
+                    *value = json!(twin);
+                }
             }
-        }
-        if copy_pods == pods {
-            own_label(application, workload, other, &mut copy_pods);
+            if copy_pods == pods {
+                own_label(application, workload, other, &mut copy_pods);
+            }
         }
         // Labels of the release itself tell nothing about what was aimed at the pods before.
         if release.provider.form() == Form::Subsets {
             for labels in [&mut pods, &mut copy_pods] {
-                labels.shift_remove(crate::provider::VERSION_LABEL);
-                labels.shift_remove(crate::provider::CANARY_LABEL);
+                labels.shift_remove(VERSION_LABEL);
+                labels.shift_remove(CANARY_LABEL);
             }
         }
         Self {
@@ -624,6 +647,21 @@ impl<'a> Twin<'a> {
         copy.edit(index, &edits)
             .map(Stream::into_text)
             .map_err(|error| refused(error.to_string()))
+    }
+}
+
+/// Pods behind one Service differ by their version alone: what they really carry, where they are there.
+fn own_version(application: &Application, other: &str, labels: &mut Map<String, Value>) {
+    let mut environments = application.environments.keys();
+    let pods = environments.find_map(|environment| {
+        application
+            .deployed(environment, other, "apps", "Deployment")?
+            .pod_labels()
+    });
+    match (pods, other.rsplit_once('-')) {
+        (Some(pods), _) => labels.clone_from(pods),
+        (None, Some((_, version))) => drop(labels.insert(VERSION_LABEL.to_owned(), json!(version))),
+        (None, None) => {}
     }
 }
 

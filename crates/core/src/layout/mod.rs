@@ -58,9 +58,9 @@ impl LayoutId {
         Ok(None)
     }
 
-    /// How the versions of its workloads can be told apart.
-    pub fn form(self) -> Form {
-        self.layout().form()
+    /// Whether it can hold what tells the versions of a workload apart in this way.
+    pub fn carries(self, form: Form) -> bool {
+        self.layout().forms().contains(&form)
     }
 
     /// What of the user's makes a workload reachable, for a person who has to write it.
@@ -88,7 +88,7 @@ trait Layout: Sync {
     fn folder(&self, at: &RepoPath) -> RepoPath;
 
     /// How the versions of its workloads can be told apart.
-    fn form(&self) -> Form;
+    fn forms(&self) -> &'static [Form];
 
     /// What of the user's makes a workload reachable, for a person who has to write it.
     fn exposure(&self) -> &'static str;

@@ -163,6 +163,12 @@ impl Proof {
     }
 }
 
+/// How many pods serve, of whatever version.
+fn serving(outcome: &Outcome) -> f64 {
+    let served = outcome.served.iter().filter(|(_, share)| **share > EPSILON);
+    served.map(|(workload, _)| count(outcome, workload)).sum()
+}
+
 /// What becomes of one kind of request before and after a change: what the states between must keep to.
 pub(super) struct Ends {
     before: Outcome,
@@ -241,7 +247,9 @@ impl Ends {
                 object: failure.object.clone(),
             });
         }
-        self.exposed(outcome).or_else(|| self.overloaded(outcome))
+        self.exposed(outcome)
+            .or_else(|| self.overloaded(outcome))
+            .or_else(|| self.too_few(outcome))
     }
 
     fn exposed(&self, outcome: &Outcome) -> Option<Violation> {
@@ -283,6 +291,17 @@ impl Ends {
                 ),
                 object: None,
             })
+        })
+    }
+
+    /// Where pods go before others have come, those that are left serve everybody, whatever their shares.
+    fn too_few(&self, outcome: &Outcome) -> Option<Violation> {
+        let (before, after, now) = (serving(&self.before), serving(&self.after), serving(outcome));
+        (now + EPSILON < before.min(after)).then(|| Violation {
+            invariant: Invariant::Capacity,
+            share: 1.0,
+            what: format!("{now} pods serve all requests, where {before} do before and {after} after"),
+            object: None,
         })
     }
 }

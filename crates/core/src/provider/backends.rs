@@ -78,11 +78,9 @@ impl<B: Backends> Provider for B {
         Form::Backends
     }
 
-    fn is_used(&self, application: &Application, workload: &str) -> bool {
-        let has_route = |environment: &Environment| {
-            services(environment, workload).any(|service| is_routed(self, environment, service))
-        };
-        application.environments.values().all(has_route)
+    fn is_used(&self, application: &Application, workload: &str, environment: &str) -> bool {
+        let environment = &application.environments[environment];
+        services(environment, workload).any(|service| is_routed(self, environment, service))
     }
 
     fn lint(&self, application: &Application) -> Vec<Diagnostic> {
@@ -177,6 +175,7 @@ impl<B: Backends> Provider for B {
                 key: release.copy.clone(),
                 labels: indexmap::IndexMap::new(),
                 image: release.canary.clone(),
+                replicas: indexmap::IndexMap::new(),
             }));
         }
         let copy = application.workloads.get(&release.copy);
@@ -259,10 +258,11 @@ impl<B: Backends> Provider for B {
         application: &Application,
         release: &Release,
         environment: &str,
-        canary: Weight,
+        routes: Routes,
     ) -> Vec<(ObjectRef, Value)> {
         let environment = &application.environments[environment];
-        let Some(pair) = Pair::of(self, application, release, environment) else {
+        let pair = Pair::of(self, application, release, environment);
+        let (Some(pair), Routes::Both(canary)) = (pair, routes) else {
             return Vec::new();
         };
         let mut patches = Vec::new();
@@ -291,7 +291,11 @@ impl<B: Backends> Provider for B {
 }
 
 /// A release begins from one version and ends in one: environments that run different images have to meet first.
-fn other_image(application: &Application, workload: &str, environment: &Environment) -> Option<Diagnostic> {
+pub(super) fn other_image(
+    application: &Application,
+    workload: &str,
+    environment: &Environment,
+) -> Option<Diagnostic> {
     let image = |name: &str| {
         let deployment = application.deployed(name, workload, "apps", "Deployment")?;
         Some((
@@ -310,7 +314,10 @@ fn other_image(application: &Application, workload: &str, environment: &Environm
 }
 
 /// The Services that select a workload's pods.
-fn services<'e>(environment: &'e Environment, workload: &str) -> impl Iterator<Item = &'e Manifest> {
+pub(super) fn services<'e>(
+    environment: &'e Environment,
+    workload: &str,
+) -> impl Iterator<Item = &'e Manifest> {
     let parts = environment.parts.get(workload).into_iter().flatten();
     let objects = parts.map(|index| &environment.base[*index]);
     objects.filter(|object| object.object.is("", "Service"))

@@ -39,12 +39,9 @@ impl Provider for Istio {
         Form::Subsets
     }
 
-    fn is_used(&self, application: &Application, workload: &str) -> bool {
-        let mut environments = application.environments.keys();
-        environments.all(|name| {
-            let routes = application.generated(name, workload, NETWORKING, "VirtualService");
-            routes.is_some()
-        })
+    fn is_used(&self, application: &Application, workload: &str, environment: &str) -> bool {
+        let routes = application.generated(environment, workload, NETWORKING, "VirtualService");
+        routes.is_some()
     }
 
     fn check_start(&self, application: &Application, release: &Release) -> Vec<Diagnostic> {
@@ -160,6 +157,7 @@ impl Provider for Istio {
                 key: release.copy.clone(),
                 labels: version_labels(application, release, release.copy_runs),
                 image: release.stable.clone(),
+                replicas: indexmap::IndexMap::new(),
             }));
         }
         for environment in application.environments.values() {
@@ -276,9 +274,10 @@ impl Provider for Istio {
         application: &Application,
         release: &Release,
         environment: &str,
-        canary: Weight,
+        routes: Routes,
     ) -> Vec<(ObjectRef, Value)> {
-        let Some(mesh) = Mesh::of(application, release, environment) else {
+        let mesh = Mesh::of(application, release, environment);
+        let (Some(mesh), Routes::Both(canary)) = (mesh, routes) else {
             return Vec::new();
         };
         let services = application.environments[environment]

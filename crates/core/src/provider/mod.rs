@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::ObjectRef;
-use crate::model::{Application, Form, PinnedImage, Release, Routes, Shape, Version};
+use crate::model::{Application, Form, PinnedImage, Release, Routes, Shape, Version, Weight};
 use crate::prover::{Traffic, World};
 
 mod app_mesh;
@@ -17,6 +17,7 @@ mod cluster;
 mod gateway_api;
 mod istio;
 mod istio_hosts;
+mod replicas;
 mod smi;
 
 /// A traffic system that tidegate can drive.
@@ -32,6 +33,8 @@ pub enum ProviderId {
     AppMesh,
     /// SMI: TrafficSplit weights over a Service for each version.
     Smi,
+    /// Numbers of pods behind one Service.
+    Replicas,
 }
 
 impl ProviderId {
@@ -42,6 +45,7 @@ impl ProviderId {
         Self::IstioHosts,
         Self::AppMesh,
         Self::Smi,
+        Self::Replicas,
     ];
 
     /// The name in the release file and on the command line.
@@ -52,6 +56,7 @@ impl ProviderId {
             Self::IstioHosts => "istio-hosts",
             Self::AppMesh => "app-mesh",
             Self::Smi => "smi",
+            Self::Replicas => "replicas",
         }
     }
 
@@ -63,11 +68,18 @@ impl ProviderId {
     /// What it does with requests.
     pub(crate) fn traffic(self, world: &World<'_>) -> Box<dyn Traffic> {
         match self {
-            Self::Istio | Self::IstioHosts => Box::new(istio::IstioTraffic::new(world)),
+            // Without routes, what callers of a Service meet is the same for all.
+            Self::Istio | Self::IstioHosts | Self::Replicas => Box::new(istio::IstioTraffic::new(world)),
             Self::AppMesh => Box::new(app_mesh::AppMeshTraffic::new(world)),
             Self::Smi => Box::new(smi::SmiTraffic::new(world)),
             Self::GatewayApi => Box::new(gateway_api::GatewayTraffic::new(world)),
         }
+    }
+
+    /// Whether it takes requests to a workload in every environment.
+    pub(crate) fn is_used_everywhere(self, application: &Application, workload: &str) -> bool {
+        let mut environments = application.environments.keys();
+        environments.all(|name| self.provider().is_used(application, workload, name))
     }
 
     /// How it tells the two versions apart.
@@ -83,6 +95,7 @@ impl ProviderId {
             Self::IstioHosts => &istio_hosts::IstioHosts,
             Self::AppMesh => &app_mesh::AppMesh,
             Self::Smi => &smi::Smi,
+            Self::Replicas => &replicas::Replicas,
         }
     }
 }
@@ -195,6 +208,8 @@ pub struct CopyIntent {
     pub labels: IndexMap<String, String>,
     /// The image the copy is pinned to.
     pub image: PinnedImage,
+    /// How many pods it asks for, by environment; as many as the workload where nothing is said.
+    pub replicas: IndexMap<String, u64>,
 }
 
 /// A label that one of the two versions' pods carry.
@@ -236,8 +251,8 @@ pub trait Provider: Sync {
     /// How it tells the two versions apart.
     fn form(&self) -> Form;
 
-    /// Whether it takes requests to a workload in every environment, as it is rendered now.
-    fn is_used(&self, application: &Application, workload: &str) -> bool;
+    /// Whether it takes requests to a workload in an environment, as it is rendered now.
+    fn is_used(&self, application: &Application, workload: &str, environment: &str) -> bool;
 
     /// Whether a release can start on a workload as it is rendered now.
     ///
@@ -255,6 +270,24 @@ pub trait Provider: Sync {
     ///
     /// Errors: some say one and others another.
     fn own_weight(&self, application: &Application, release: &Release) -> Result<Option<u64>, Diagnostic>;
+
+    /// The share nearest to a wanted one that it can give the canary in an environment; none and all are always possible,
+    /// and a canary that is wanted gets some.
+    fn attainable(
+        &self,
+        _application: &Application,
+        _release: &Release,
+        _environment: &str,
+        wanted: Weight,
+    ) -> Weight {
+        wanted
+    }
+
+    /// How many pods the workload asks for in each environment, where their numbers are the shares: a release changes
+    /// them, so they have to be remembered.
+    fn own_replicas(&self, _application: &Application, _release: &Release) -> IndexMap<String, u64> {
+        IndexMap::new()
+    }
 
     /// What must exist for a shape, on the basis of what a release wrote already or without it.
     ///
@@ -278,14 +311,14 @@ pub trait Provider: Sync {
         environment: &str,
     ) -> Vec<(ObjectRef, &'static str)>;
 
-    /// The same objects, each with the JSON patch that gives the canary a share
-    /// at once: what `kubectl patch --type json` takes.
+    /// The same objects, each with the JSON patch that gives the versions their shares
+    /// at once: what `kubectl patch --type json` takes, in the order in which to run it.
     fn live_patches(
         &self,
         application: &Application,
         release: &Release,
         environment: &str,
-        canary: crate::model::Weight,
+        routes: Routes,
     ) -> Vec<(ObjectRef, Value)>;
 }
 

@@ -92,6 +92,8 @@ struct ImageEntry {
 struct FromEntry {
     tag: Option<String>,
     weight: Option<u64>,
+    #[serde(default)]
+    replicas: IndexMap<String, u64>,
 }
 
 #[derive(Deserialize)]
@@ -209,6 +211,7 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
             }),
         from_tag: entry.stable.from.tag,
         from_weight: entry.stable.from.weight,
+        from_replicas: entry.stable.from.replicas,
         steps,
         environment_steps,
         origin: Some(at),

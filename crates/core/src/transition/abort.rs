@@ -23,10 +23,10 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
     {
         return Ok(Some(transition));
     }
-    let is_exposed = |routes: &Routes| matches!(routes, Routes::Both(weight) if *weight > Weight::ZERO);
+    let is_exposed = |routes: &Routes| routes.range().is_some_and(|(_, high)| high > Weight::ZERO);
     if now.values().any(is_exposed) {
         let to_stable = |routes| match routes {
-            Routes::Both(_) => Routes::Both(Weight::ZERO),
+            Routes::Both(_) | Routes::Between(..) => Routes::Both(Weight::ZERO),
             other => other,
         };
         let after = now.into_iter().map(|(name, routes)| (name, to_stable(routes)));
@@ -75,7 +75,7 @@ fn demote(
     standing: &Standing,
 ) -> Result<Option<Transition>, Failure> {
     let now = standing.routes();
-    let weights = now.values().filter(|routes| matches!(routes, Routes::Both(_)));
+    let weights = now.values().filter(|routes| routes.range().is_some());
     let (named, full) = (weights.clone().count(), Routes::Both(Weight::FULL));
     if named == 0 || named < now.len() {
         return Ok(None);
@@ -90,7 +90,7 @@ fn demote(
 /// The last phase on the way back: where the workload never got the copy's image, the release never was.
 fn end(release: &Release, standing: &Standing) -> Phase {
     match release.provider.form() {
-        Form::Backends if !standing.is_promoted() => Phase::Idle,
+        Form::Backends | Form::Replicas if !standing.is_promoted() => Phase::Idle,
         _ => Phase::Tidy,
     }
 }
@@ -133,7 +133,7 @@ fn restore_image(
     // With a backend for each version only `promote` changes the workload; what else it runs is somebody's fix.
     let old = match release.provider.form() {
         Form::Subsets => release.from_tag.as_ref(),
-        Form::Backends => release.stable.tag.as_ref().filter(|_| standing.is_promoted()),
+        Form::Backends | Form::Replicas => release.stable.tag.as_ref().filter(|_| standing.is_promoted()),
     };
     let (Some(image), Some(tag)) = (&workload.image, old) else {
         return Ok(None);

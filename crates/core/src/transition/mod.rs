@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 
 use crate::change::{ChangeSet, FileChange};
 use crate::checkout::Checkout;
-use crate::diagnostic::{Diagnostic, Failure};
+use crate::diagnostic::{Code, Diagnostic, Failure};
 use crate::layout;
-use crate::model::{Application, Release, Routes, Shape};
+use crate::model::{Application, Form, Release, Routes, Shape, Weight};
 use crate::phase::Phase;
 use crate::prover::{Proof, Question, Subject, prove};
 use crate::provider::{Basis, Observed, ProviderId};
@@ -40,6 +40,8 @@ pub enum Purpose {
     Enter(Phase),
     /// Other weights, the phase's structure unchanged.
     Weights,
+    /// The pods that other weights need, before those go that they do not need.
+    Grow,
     /// The image that ran before the release, back on the workload.
     RestoreImage,
     /// Another image for the stable version.
@@ -83,7 +85,9 @@ fn enter(
         Phase::Promote => bumped(&checkout.application, release)?,
         _ => None,
     };
-    let shape = phase.shape(release.provider.form(), after.clone());
+    let form = release.provider.form();
+    let (after, is_grown) = on_the_way(form, standing, after);
+    let shape = phase.shape(form, after.clone());
     let (change, proofs) = make(checkout, release, &shape, recorded.into_iter().collect())?;
     let mut notices = standing.drift(&checkout.application, release);
     if phase == Phase::Split {
@@ -93,12 +97,43 @@ fn enter(
     Ok(Transition {
         workload,
         provider: release.provider,
-        purpose: Purpose::Enter(phase),
+        purpose: match is_grown {
+            true => Purpose::Grow,
+            false => Purpose::Enter(phase),
+        },
         before: standing.routes(),
         after,
         change,
         notices,
         proofs,
+    })
+}
+
+/// The routes of the next resting point on the way to others, and whether these are not reached by it.
+fn on_the_way(
+    form: Form,
+    standing: &Standing,
+    wanted: IndexMap<String, Routes>,
+) -> (IndexMap<String, Routes>, bool) {
+    let mut after = wanted.clone();
+    for (name, routes) in &mut after {
+        *routes = form.toward(standing.environments[name].routes, *routes);
+    }
+    let is_grown = after != wanted;
+    (after, is_grown)
+}
+
+/// A share that a traffic system can give only nearly.
+fn rounded(release: &Release, environment: &str, wanted: Weight, share: Weight) -> Option<Diagnostic> {
+    (wanted != share).then(|| {
+        let message =
+            format!("{environment} can give the canary {share} percent of the requests, not {wanted}");
+        let note = Diagnostic::note(Code::RoundedShare, message);
+        let note = match &release.origin {
+            Some(origin) => note.at(origin.below(&["steps"])),
+            None => note,
+        };
+        note.hint("only as many shares are possible as the workload has pods")
     })
 }
 

@@ -5,10 +5,10 @@ use indexmap::IndexMap;
 use super::refusals::{
     ambiguous, check_environment, check_supported, disagree, refuse_broken, refuse_undone, unclear,
 };
-use super::{Transition, enter};
+use super::{Transition, enter, rounded};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure};
-use crate::model::{Release, Routes, Weight};
+use crate::model::{Application, Release, Routes, Weight};
 use crate::phase::{Phase, Position};
 use crate::standing::Standing;
 
@@ -36,9 +36,13 @@ pub fn next(
     let standing = Standing::of(&checkout.application, release);
     refuse_broken(&standing)?;
     refuse_undone(&checkout.application, &standing)?;
-    match target(release, &standing, request)? {
+    match target(&checkout.application, release, &standing, request)? {
         None => Ok(None),
-        Some(Target { phase, routes }) => enter(checkout, release, &standing, phase, routes).map(Some),
+        Some(target) => {
+            let mut transition = enter(checkout, release, &standing, target.phase, target.routes)?;
+            transition.notices.extend(target.notices);
+            Ok(Some(transition))
+        }
     }
 }
 
@@ -46,9 +50,11 @@ pub fn next(
 struct Target {
     phase: Phase,
     routes: IndexMap<String, Routes>,
+    notices: Vec<Diagnostic>,
 }
 
 fn target(
+    application: &Application,
     release: &Release,
     standing: &Standing,
     request: &NextRequest,
@@ -104,13 +110,20 @@ fn target(
         return Err(not_now(message).hint("run `tidegate next` without --env"));
     }
     let is_step = phase == Phase::Ramp && matches!(standing.position, Position::At(_));
+    let mut notices = Vec::new();
     let mut routes = standing.routes();
     for (name, routes) in &mut routes {
         if request.environment.as_ref().is_some_and(|only| only != name) {
             continue;
         }
         *routes = match *routes {
-            Routes::Both(weight) if is_step => Routes::Both(step_after(release, name, weight)),
+            Routes::Both(weight) if is_step => {
+                let (step, share) = step_after(application, release, name, weight);
+                notices.extend(rounded(release, name, step, share));
+                Routes::Both(share)
+            }
+            // What was begun is finished first.
+            Routes::Between(_, high) if is_step => Routes::Both(high),
             now => phase.routes(form, now),
         };
     }
@@ -127,15 +140,30 @@ fn target(
     } else {
         phase
     };
-    Ok(Some(Target { phase, routes }))
+    Ok(Some(Target {
+        phase,
+        routes,
+        notices,
+    }))
 }
 
-/// The first step above a weight.
-fn step_after(release: &Release, environment: &str, weight: Weight) -> Weight {
-    release
-        .steps(environment)
-        .iter()
-        .copied()
-        .find(|step| *step > weight)
-        .unwrap_or(Weight::FULL)
+/// The first step that gives the canary more than a weight, and what it gives; of several that give the same, the
+/// nearest.
+fn step_after(
+    application: &Application,
+    release: &Release,
+    environment: &str,
+    weight: Weight,
+) -> (Weight, Weight) {
+    let provider = release.provider.provider();
+    let attainable = |step| provider.attainable(application, release, environment, step);
+    let steps = release.steps(environment).iter();
+    let steps = steps.map(|step| (*step, attainable(*step)));
+    let share = steps
+        .clone()
+        .map(|(_, share)| share)
+        .find(|share| *share > weight);
+    let same = steps.filter(|(_, given)| Some(*given) == share);
+    same.min_by_key(|(step, share)| step.percent().abs_diff(share.percent()))
+        .unwrap_or((Weight::FULL, Weight::FULL))
 }

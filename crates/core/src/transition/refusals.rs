@@ -45,7 +45,7 @@ pub(super) fn check_supported(application: &Application, release: &Release) -> R
         None => diagnostic,
     };
     let layout = application.layout;
-    if release.provider.form() != layout.form() {
+    if !layout.carries(release.provider.form()) {
         let (provider, layout) = (release.provider.as_str(), layout.as_str());
         let message = format!("the provider {provider} cannot be used in the layout {layout}");
         let unsupported = Diagnostic::error(Code::Unsupported, message);

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::refusals::{check_environment, check_supported, refuse_broken};
-use super::{Purpose, Transition, make};
+use super::{Purpose, Transition, make, on_the_way, rounded};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure};
 use crate::model::{Release, Routes, Weight};
@@ -45,7 +45,7 @@ fn weights(
     let standing = Standing::of(&checkout.application, release);
     refuse_broken(&standing)?;
     let before = standing.routes();
-    let is_named = before.values().any(|routes| matches!(routes, Routes::Both(_)));
+    let is_named = before.values().any(|routes| routes.range().is_some());
     if standing.is_promoted() && is_named {
         let message =
             "the workload and its copy both run the new version, so there is nothing to choose between";
@@ -53,20 +53,26 @@ fn weights(
             .hint("`tidegate abort` puts the old version back")
             .into());
     }
+    let provider = release.provider.provider();
+    let mut notices = Vec::new();
     let mut after = before.clone();
     for (name, routes) in after
         .iter_mut()
         .filter(|(name, _)| environment.is_none_or(|only| only == *name))
     {
-        if !matches!(routes, Routes::Both(_)) {
+        if routes.range().is_none() {
             return Err(no_weights(release, &standing, name, verb).into());
         }
-        *routes = Routes::Both(canary);
+        let share = provider.attainable(&checkout.application, release, name, canary);
+        notices.extend(rounded(release, name, canary, share));
+        *routes = Routes::Both(share);
     }
     if before == after {
         return Ok(None);
     }
-    set_weights(checkout, release, &standing, after).map(Some)
+    let mut transition = set_weights(checkout, release, &standing, after)?;
+    transition.notices = notices;
+    Ok(Some(transition))
 }
 
 /// Weights as given, in environments whose routes name both versions.
@@ -76,12 +82,17 @@ pub(super) fn set_weights(
     standing: &Standing,
     after: IndexMap<String, Routes>,
 ) -> Result<Transition, Failure> {
-    let shape = Phase::Ramp.shape(release.provider.form(), after.clone());
+    let form = release.provider.form();
+    let (after, is_grown) = on_the_way(form, standing, after);
+    let shape = Phase::Ramp.shape(form, after.clone());
     let (change, proofs) = make(checkout, release, &shape, Vec::new())?;
     Ok(Transition {
         workload: release.workload.clone(),
         provider: release.provider,
-        purpose: Purpose::Weights,
+        purpose: match is_grown {
+            true => Purpose::Grow,
+            false => Purpose::Weights,
+        },
         before: standing.routes(),
         after,
         change,

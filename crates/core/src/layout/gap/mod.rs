@@ -53,8 +53,8 @@ impl Layout for Gap {
         at.join(FOLDER)
     }
 
-    fn form(&self) -> Form {
-        Form::Subsets
+    fn forms(&self) -> &'static [Form] {
+        &[Form::Subsets]
     }
 
     fn exposure(&self) -> &'static str {

@@ -64,8 +64,8 @@ impl Layout for Manifests {
         at.clone()
     }
 
-    fn form(&self) -> Form {
-        Form::Backends
+    fn forms(&self) -> &'static [Form] {
+        &[Form::Backends, Form::Replicas]
     }
 
     fn exposure(&self) -> &'static str {

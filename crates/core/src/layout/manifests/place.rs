@@ -80,7 +80,7 @@ impl<'a> Place<'a> {
                 fields,
             } => self.patch(environments, target, fields),
             // Labels and what is rendered without a release belong to layouts whose objects are made from a spec: see
-            // `Manifests::form`.
+            // `Manifests::forms`.
             Intent::Label { .. } | Intent::NoPatch { .. } => {}
         }
     }
@@ -125,22 +125,23 @@ impl<'a> Place<'a> {
     }
 
     fn copy(&mut self, copy: &CopyIntent) {
-        let mut originals: Vec<&Manifest> = Vec::new();
+        let mut originals: Vec<(&String, &Manifest)> = Vec::new();
         for name in self.application.environments.keys() {
             let of = |workload: &str| self.application.generated(name, workload, "apps", "Deployment");
             // What lies in a shared folder is the same document for several environments.
             let (Some(original), None) = (of(&copy.of), of(&copy.key)) else {
                 continue;
             };
-            if !originals.iter().any(|known| known.origin == original.origin) {
-                originals.push(original);
+            if !originals.iter().any(|(_, known)| known.origin == original.origin) {
+                originals.push((name, original));
             }
         }
         if originals.is_empty() {
             return;
         }
-        for original in originals {
-            let text = companions::workload(self.application, self.release, original, copy);
+        for (environment, original) in originals {
+            let replicas = copy.replicas.get(environment).copied();
+            let text = companions::workload(self.application, self.release, original, copy, replicas);
             match text {
                 Ok(text) => {
                     let file = self.file(&original.origin);
@@ -220,10 +221,19 @@ impl<'a> Place<'a> {
             let Some(found) = find(environment, target) else {
                 continue;
             };
-            let mut wanted = found.value.clone();
+            // An image that another intent gave it stays.
+            let mut wanted = self.now(&found.origin).unwrap_or_else(|| found.value.clone());
             overlay(&mut wanted, fields);
             self.write(environment, &found.origin, &wanted);
         }
+    }
+
+    /// What an object says as far as it is edited.
+    fn now(&self, origin: &Location) -> Option<Value> {
+        let stream = self.draft.stream(&origin.file)?;
+        let document = stream.documents().get(origin.document()?)?.value();
+        let pointer = origin.pointer()?;
+        pointer.resolve(document).ok().cloned()
     }
 
     /// Makes an object say something, in its document or in its item of a list.

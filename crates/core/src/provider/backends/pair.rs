@@ -307,7 +307,7 @@ impl<'a, B: Backends> Pair<'a, B> {
         let mut stable_entry = named(&self.stable, stable);
         let mut canary_entry = named(&self.copy, canary);
         Ok(Some(match wanted {
-            Routes::Both(share) => {
+            Routes::Both(share) | Routes::Between(_, share) => {
                 set_weight(&mut stable_entry, Some(share.rest().percent().into()));
                 set_weight(&mut canary_entry, Some(share.percent().into()));
                 vec![stable_entry, canary_entry]

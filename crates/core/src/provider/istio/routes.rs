@@ -198,7 +198,7 @@ impl Split<'_> {
                 set_subset(&mut entry, Some(self.canary_subset));
                 vec![entry]
             }
-            Routes::Both(share) => {
+            Routes::Both(share) | Routes::Between(_, share) => {
                 let version = |subset: &str, weight: Weight, found: Option<&Value>| {
                     let mut entry = found.unwrap_or(entry).clone();
                     set_subset(&mut entry, Some(subset));
