@@ -104,7 +104,7 @@ fn against_the_schemas(
 #[test]
 fn every_object_of_every_phase_is_as_its_definition_says() {
     let Some((python, crds)) = found() else { return };
-    let lives: [(&str, &str, &[&str], &[&str]); 6] = [
+    let lives: [(&str, &str, &[&str], &[&str]); 7] = [
         (
             "gateway-api/reviews",
             "deploy/reviews",
@@ -135,6 +135,7 @@ fn every_object_of_every_phase_is_as_its_definition_says() {
             &["--provider", "smi", "--canary-tag", "2"],
             &["all"],
         ),
+        ("kubesphere/bookinfo", ".", &["--canary-tag", "2"], &["all"]),
         ("istio/orders", ".", &[], &["staging", "production"]),
     ];
     for (fixture, at, init, environments) in lives {

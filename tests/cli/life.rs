@@ -151,8 +151,18 @@ const NOTIFICATION: Life = Life {
     workload: "notification",
 };
 
+const KUBESPHERE: Life = Life {
+    fixture: "kubesphere/bookinfo",
+    folder: "life",
+    at: ".",
+    ship: None,
+    promotes: &[("reviews.yaml", "1.16.2", "1.17.0")],
+    init: &["init", "--canary-tag", "1.17.0", "--steps", "50,100"],
+    workload: "reviews-v1",
+};
+
 /// The guide's set-up in each traffic system.
-const LIVES: [&Life; 9] = [
+const LIVES: [&Life; 10] = [
     &MY_SERVICE,
     &ORDERS,
     &SEARCH,
@@ -162,6 +172,7 @@ const LIVES: [&Life; 9] = [
     &METAL,
     &BOOKS,
     &NOTIFICATION,
+    &KUBESPHERE,
 ];
 
 #[test]
@@ -193,6 +204,12 @@ fn books_live_behind_a_traffic_split() {
 #[test]
 fn notification_lives_by_numbers_of_pods() {
     live(&NOTIFICATION);
+}
+
+/// As in the seed: 50/50, take over, and in the end one version again.
+#[test]
+fn reviews_live_in_kubesphere() {
+    live(&KUBESPHERE);
 }
 
 /// As in the seed: jazz at 90/10 and metal at 50/50 at the same time, each with a release of its own.
@@ -255,6 +272,8 @@ fn live(life: &Life) {
     journal.step(&repository, "init", life.init);
     let phases: &[&str] = match life.promotes {
         [] => &["split", "wire", "widen", "park"],
+        // The routes name the copy before it has pods.
+        _ if life.fixture.starts_with("kubesphere/") => &["wire", "park"],
         // There are no routes that could name the copy: it is parked from the beginning.
         _ if life.fixture.starts_with("replicas/") => &["park"],
         _ => &["split", "park"],

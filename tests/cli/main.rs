@@ -13,6 +13,7 @@ mod edits;
 mod formats;
 mod hostile;
 mod invalid;
+mod kubesphere;
 #[path = "../engines/kustomize.rs"]
 mod kustomize;
 mod life;

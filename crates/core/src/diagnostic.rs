@@ -57,7 +57,7 @@ codes! {
     CannotCopy = "cannot-copy",
     /// A file cannot be edited without changing something else.
     CannotEdit = "cannot-edit",
-    /// Two VirtualServices route the same host in the mesh.
+    /// Two objects route the same host in the mesh.
     ContestedHost = "contested-host",
     /// A route gets no requests, since routes before it take them all.
     DeadRule = "dead-rule",

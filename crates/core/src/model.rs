@@ -324,6 +324,9 @@ pub enum Form {
     Subsets,
     /// By a backend of its own for each version: the workload's stays as it is, the copy gets another.
     Backends,
+    /// By labels of the pods behind one Service, for which a controller declares versions as they become ready: the
+    /// routes have to name the one that serves for as long as there are two.
+    Pinned,
     /// Not at all: one Service spreads the requests evenly over the pods of both, so that their numbers are the shares.
     Replicas,
 }
@@ -334,7 +337,7 @@ impl Form {
     pub fn copy_runs(self) -> Version {
         match self {
             Self::Subsets => Version::Stable,
-            Self::Backends | Self::Replicas => Version::Canary,
+            Self::Backends | Self::Pinned | Self::Replicas => Version::Canary,
         }
     }
 

@@ -89,17 +89,23 @@ impl Phase {
             (Self::Idle, _) => "one version, nothing of a release",
             (Self::Split, Form::Subsets) => "start the copy beside the workload and declare both versions",
             (Self::Split, _) => "start the new version beside the workload; nothing routes to it",
+            (Self::Wire, Form::Pinned) => "name both versions in the routes, before the new one has pods",
             (Self::Wire, _) => "route by version: everything to the canary side, which runs the same code",
             (Self::Widen, _) => "let the Service select both versions",
             (Self::Park, Form::Subsets) => {
                 "route everything to the stable copy; from here new code may be merged unexposed"
             }
             (Self::Park, Form::Backends) => "name both versions in the routes; everything stays where it is",
+            (Self::Park, Form::Pinned) => {
+                "start the new version beside the workload; everything stays where it is"
+            }
             (Self::Park, Form::Replicas) => "write the new version beside the workload, without a pod",
             (Self::Ramp, _) => "raise the canary's share step by step",
             (Self::Hold, Form::Replicas) => "all pods are the canary's",
             (Self::Hold, Form::Subsets) => "everything to the canary; the stable copy still stands by",
-            (Self::Hold, Form::Backends) => "everything to the canary; the stable version still stands by",
+            (Self::Hold, Form::Backends | Form::Pinned) => {
+                "everything to the canary; the stable version still stands by"
+            }
             (Self::Promote, Form::Replicas) => "give the workload the new image; it has no pod meanwhile",
             (Self::Promote, _) => "give the workload the new image; nothing is routed to it meanwhile",
             (Self::Settle, Form::Replicas) => {
@@ -107,11 +113,13 @@ impl Phase {
             }
             (Self::Settle, _) => "everything back to the workload, which runs the same code now",
             (Self::Retire, Form::Subsets) => "remove the stable copy",
+            (Self::Retire, Form::Pinned) => "remove the copy; the routes still name both",
             (Self::Retire, _) => "take the copy out of the routes, and away",
             (Self::Unroute, _) => "give the routes back their generated form",
             (Self::Unwire, _) => "remove the declaration of the versions",
             (Self::Tidy, Form::Subsets) => "remove the labels and the release",
             (Self::Tidy, Form::Backends) => "remove the copy's backend and the release",
+            (Self::Tidy, Form::Pinned) => "give the routes back, and remove the release",
             (Self::Tidy, Form::Replicas) => "remove the copy and the release",
         }
     }
@@ -121,11 +129,12 @@ impl Phase {
     /// With a backend for each version there is nothing to pin or to widen, and no label to take off. The copy runs the
     /// new version there, so that who calls the workload's Service past all routes meets the stable one; at the end
     /// the workload becomes what the copy is. Where pods alone decide there are no routes either: a copy without pods is
-    /// parked.
+    /// parked. Where a controller declares versions as they become ready, the routes name both before and after.
     pub fn all(form: Form) -> impl DoubleEndedIterator<Item = Self> + Clone {
         let left_out: &[Self] = match form {
             Form::Subsets => &[Self::Promote, Self::Settle],
             Form::Backends => &[Self::Wire, Self::Widen, Self::Unroute, Self::Unwire],
+            Form::Pinned => &[Self::Split, Self::Widen, Self::Unroute, Self::Unwire],
             Form::Replicas => &[
                 Self::Split,
                 Self::Wire,
@@ -172,6 +181,17 @@ impl Phase {
         };
         match form {
             Form::Subsets => row,
+            Form::Pinned => Row {
+                labels: false,
+                copy: row.copy && self > Self::Wire,
+                subsets: false,
+                wide: false,
+                promoted: self > Self::Hold,
+                routes: match self {
+                    Self::Idle | Self::Tidy => Named::None,
+                    _ => Named::Both,
+                },
+            },
             Form::Backends | Form::Replicas => Row {
                 labels: false,
                 subsets: row.subsets && form == Form::Backends,
@@ -429,7 +449,9 @@ fn phase_of(observed: &Observed, form: Form) -> Option<Phase> {
         Routes::Both(Weight::ZERO) if is_coming_back => Some(Phase::Settle),
         // Both sides run the same code then, whatever the weights say.
         Routes::Both(_) | Routes::Between(..) if is_coming_back => Some(Phase::Promote),
-        Routes::Both(_) | Routes::Between(..) if row != Phase::Ramp.row(form) => None,
+        Routes::Both(_) | Routes::Between(..) if row != Phase::Ramp.row(form) => {
+            Phase::all(form).find(|phase| phase.row(form) == row)
+        }
         Routes::Both(Weight::ZERO) => Some(Phase::Park),
         Routes::Both(Weight::FULL) => Some(Phase::Hold),
         Routes::Both(_) | Routes::Between(..) => Some(Phase::Ramp),

@@ -95,6 +95,7 @@ pub fn preconditions(
     match release.provider.form() {
         Form::Subsets => found.extend(look.with_subsets(transition)),
         Form::Backends => found.extend(look.with_backends(transition)),
+        Form::Pinned => found.extend(look.with_pins(transition)),
         Form::Replicas => found.extend(look.with_replicas(transition)),
     }
     // Where pods are the shares, there are as many as the shares say.
@@ -170,6 +171,25 @@ impl Look<'_> {
         }
     }
 
+    fn with_pins(&self, transition: &Transition) -> Vec<Precondition> {
+        let routed_to = |version: Version| self.routes(&format!("gives the {version} version all requests"));
+        match &transition.purpose {
+            Purpose::Enter(Phase::Wire) => vec![self.healthy(Version::Stable)],
+            Purpose::Enter(Phase::Park) => vec![routed_to(Version::Stable), self.room()],
+            Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
+                vec![self.healthy(Version::Canary), self.image()]
+            }
+            Purpose::Enter(Phase::Promote) => vec![self.healthy(Version::Canary), routed_to(Version::Canary)],
+            Purpose::Enter(Phase::Settle) => vec![self.healthy(Version::Stable), self.same_image()],
+            Purpose::Enter(Phase::Retire) => vec![routed_to(Version::Stable)],
+            Purpose::Enter(_) => vec![self.pruned()],
+            Purpose::RestoreImage if transition.before.values().any(is_split) => {
+                vec![self.healthy(Version::Canary), routed_to(Version::Canary)]
+            }
+            Purpose::RestoreImage | Purpose::MovePin | Purpose::Restore | Purpose::Start => Vec::new(),
+        }
+    }
+
     fn with_replicas(&self, transition: &Transition) -> Vec<Precondition> {
         let Release { workload, copy, .. } = self.release;
         match &transition.purpose {
@@ -212,7 +232,7 @@ impl Look<'_> {
         match (found, self.release.provider.form()) {
             (Some(manifest), _) => manifest.object.name.clone(),
             (None, Form::Subsets) => format!("{}-{workload}", self.application.name),
-            (None, Form::Backends | Form::Replicas) => workload.to_owned(),
+            (None, Form::Backends | Form::Pinned | Form::Replicas) => workload.to_owned(),
         }
     }
 
@@ -346,7 +366,7 @@ impl Look<'_> {
                 Form::Subsets => {
                     format!("`{copy}` is gone in every environment; production does not prune by itself")
                 }
-                Form::Backends | Form::Replicas => {
+                Form::Backends | Form::Pinned | Form::Replicas => {
                     format!("the pods of `{copy}` are gone in every environment")
                 }
             },

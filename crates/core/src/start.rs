@@ -304,7 +304,9 @@ fn new_release(
             let problem = Diagnostic::error(Code::CanaryImpossible, message).at(workload.origin.clone());
             let hint = match provider.form() {
                 Form::Subsets => "name the last image of the old version: tidegate init --stable-tag TAG",
-                Form::Backends | Form::Replicas => "write the tag that runs now behind its image first",
+                Form::Backends | Form::Pinned | Form::Replicas => {
+                    "write the tag that runs now behind its image first"
+                }
             };
             return Err(problem.hint(hint).into());
         }

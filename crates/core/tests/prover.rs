@@ -124,6 +124,8 @@ mod backends;
 mod fixtures;
 #[path = "prover/istio.rs"]
 mod istio;
+#[path = "prover/kubesphere.rs"]
+mod kubesphere;
 #[path = "prover/lives.rs"]
 mod lives;
 #[path = "prover/order.rs"]

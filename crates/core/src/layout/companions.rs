@@ -409,7 +409,7 @@ impl<'a> Twin<'a> {
             }
         }
         let mut copy_pods = pods.clone();
-        if release.provider.form() == Form::Replicas {
+        if matches!(release.provider.form(), Form::Pinned | Form::Replicas) {
             own_version(application, other, &mut copy_pods);
         } else {
             for value in copy_pods.values_mut() {

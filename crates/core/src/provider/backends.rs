@@ -178,20 +178,14 @@ impl<B: Backends> Provider for B {
                 replicas: indexmap::IndexMap::new(),
             }));
         }
-        let copy = application.workloads.get(&release.copy);
-        let tag = copy.and_then(|copy| copy.image.as_ref()?.tag.clone());
-        if let Some(tag) = tag.filter(|_| shape.promoted) {
-            let workload = release.workload.clone();
-            intents.push(Intent::Tag { workload, tag });
+        match promote(application, release, shape) {
+            Ok(promoted) => intents.extend(promoted),
+            Err(unlike) => problems.extend(unlike),
         }
         for environment in application.environments.values() {
             let Some(pair) = Pair::of(self, application, release, environment) else {
                 continue;
             };
-            let unlike = other_image(application, &release.copy, environment);
-            if let Some(found) = unlike.filter(|_| shape.promoted && shape.copy) {
-                problems.push(found.hint("give every copy the image that the workload is to get"));
-            }
             if shape.subsets {
                 intents.extend(pair.objects().map(|object| Intent::Backend {
                     environments: vec![environment.name.clone()],
@@ -217,16 +211,7 @@ impl<B: Backends> Provider for B {
             .deployed(environment, &release.copy, "apps", "Deployment")
             .is_some();
         let environment = &application.environments[environment];
-        let mut observed = Observed {
-            labels: false,
-            copy: has_copy,
-            subsets: false,
-            wide: false,
-            promoted: false,
-            routes: Routes::Plain,
-            routes_at: None,
-            drift: Vec::new(),
-        };
+        let mut observed = Observed::of_copy(has_copy);
         if let Some(pair) = Pair::of(self, application, release, environment) {
             observed.subsets = pair.objects().all(|object| pair.of_copy(object).is_some());
             pair.observe_routes(&mut observed);
@@ -288,6 +273,30 @@ impl<B: Backends> Provider for B {
         }
         patches
     }
+}
+
+/// The copy's image on the workload, where a shape wants it.
+///
+/// Errors: copies that run different images.
+pub(super) fn promote(
+    application: &Application,
+    release: &Release,
+    shape: &Shape,
+) -> Result<Option<Intent>, Vec<Diagnostic>> {
+    if !shape.promoted {
+        return Ok(None);
+    }
+    let environments = application.environments.values().filter(|_| shape.copy);
+    let unlike = environments.filter_map(|environment| other_image(application, &release.copy, environment));
+    let hint = "give every copy the image that the workload is to get";
+    let unlike: Vec<Diagnostic> = unlike.map(|found| found.hint(hint)).collect();
+    if !unlike.is_empty() {
+        return Err(unlike);
+    }
+    let copy = application.workloads.get(&release.copy);
+    let tag = copy.and_then(|copy| copy.image.as_ref()?.tag.clone());
+    let workload = release.workload.clone();
+    Ok(tag.map(|tag| Intent::Tag { workload, tag }))
 }
 
 /// A release begins from one version and ends in one: environments that run different images have to meet first.
@@ -353,6 +362,6 @@ fn names<B: Backends + ?Sized>(backends: &B, route: &Manifest, backend: &str) ->
 }
 
 /// A weight; older TrafficSplits write it as text.
-fn weight(value: &Value) -> Option<u64> {
+pub(super) fn weight(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }

@@ -17,6 +17,7 @@ mod cluster;
 mod gateway_api;
 mod istio;
 mod istio_hosts;
+mod kubesphere;
 mod replicas;
 mod smi;
 
@@ -33,6 +34,8 @@ pub enum ProviderId {
     AppMesh,
     /// SMI: TrafficSplit weights over a Service for each version.
     Smi,
+    /// KubeSphere: the weights of a Strategy, from which its controller writes Istio's objects.
+    Kubesphere,
     /// Numbers of pods behind one Service.
     Replicas,
 }
@@ -45,6 +48,7 @@ impl ProviderId {
         Self::IstioHosts,
         Self::AppMesh,
         Self::Smi,
+        Self::Kubesphere,
         Self::Replicas,
     ];
 
@@ -56,6 +60,7 @@ impl ProviderId {
             Self::IstioHosts => "istio-hosts",
             Self::AppMesh => "app-mesh",
             Self::Smi => "smi",
+            Self::Kubesphere => "kubesphere",
             Self::Replicas => "replicas",
         }
     }
@@ -72,6 +77,7 @@ impl ProviderId {
             Self::Istio | Self::IstioHosts | Self::Replicas => Box::new(istio::IstioTraffic::new(world)),
             Self::AppMesh => Box::new(app_mesh::AppMeshTraffic::new(world)),
             Self::Smi => Box::new(smi::SmiTraffic::new(world)),
+            Self::Kubesphere => Box::new(kubesphere::KubesphereTraffic::new(world)),
             Self::GatewayApi => Box::new(gateway_api::GatewayTraffic::new(world)),
         }
     }
@@ -95,6 +101,7 @@ impl ProviderId {
             Self::IstioHosts => &istio_hosts::IstioHosts,
             Self::AppMesh => &app_mesh::AppMesh,
             Self::Smi => &smi::Smi,
+            Self::Kubesphere => &kubesphere::Kubesphere,
             Self::Replicas => &replicas::Replicas,
         }
     }
@@ -241,6 +248,22 @@ pub struct Observed {
     pub routes_at: Option<Location>,
     /// Where the files differ from what the release needs, phase or not.
     pub drift: Vec<Diagnostic>,
+}
+
+impl Observed {
+    /// Pods of one version or of both, and nothing else that a release needs.
+    fn of_copy(copy: bool) -> Self {
+        Self {
+            labels: false,
+            copy,
+            subsets: false,
+            wide: false,
+            promoted: false,
+            routes: Routes::Plain,
+            routes_at: None,
+            drift: Vec::new(),
+        }
+    }
 }
 
 /// A traffic system.

@@ -9,7 +9,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::backends::{other_image, services};
+use super::backends::{other_image, promote, services};
 use super::{Basis, CopyIntent, Intent, Observed, Provider, ProviderId, VERSION_LABEL};
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef};
@@ -126,22 +126,7 @@ impl Provider for Replicas {
             image: release.canary.clone(),
             replicas,
         })];
-        if shape.promoted {
-            let environments = application.environments.values();
-            let unlike =
-                environments.filter_map(|environment| other_image(application, &release.copy, environment));
-            let hint = "give every copy the image that the workload is to get";
-            let unlike: Vec<Diagnostic> = unlike.map(|found| found.hint(hint)).collect();
-            if !unlike.is_empty() {
-                return Err(unlike);
-            }
-            let copy = application.workloads.get(&release.copy);
-            let tag = copy.and_then(|copy| copy.image.as_ref()?.tag.clone());
-            intents.extend(tag.map(|tag| Intent::Tag {
-                workload: release.workload.clone(),
-                tag,
-            }));
-        }
+        intents.extend(promote(application, release, shape)?);
         intents.extend(counts);
         Ok(intents)
     }
@@ -166,17 +151,13 @@ impl Provider for Replicas {
             });
         }
         Observed {
-            labels: false,
-            copy: has_copy,
-            subsets: false,
-            wide: false,
-            promoted: false,
             routes: match has_copy {
                 true => pods.routes(),
                 false => Routes::Plain,
             },
             routes_at: at,
             drift,
+            ..Observed::of_copy(has_copy)
         }
     }
 
@@ -308,7 +289,7 @@ fn scaler(environment: &Environment, release: &Release) -> Option<Diagnostic> {
 }
 
 /// Pods that say the copy's version already.
-fn own_version(release: &Release, deployment: &Manifest) -> Option<Diagnostic> {
+pub(super) fn own_version(release: &Release, deployment: &Manifest) -> Option<Diagnostic> {
     let version = deployment.pod_labels()?.get(VERSION_LABEL)?.as_str()?;
     (version == release.copy_version()).then(|| {
         let message = format!(

@@ -77,7 +77,8 @@ fn demote(
     let now = standing.routes();
     let weights = now.values().filter(|routes| routes.range().is_some());
     let (named, full) = (weights.clone().count(), Routes::Both(Weight::FULL));
-    if named == 0 || named < now.len() {
+    let has_copy = standing.environments.values().all(|observed| observed.copy);
+    if named == 0 || named < now.len() || !has_copy {
         return Ok(None);
     }
     if weights.clone().all(|routes| *routes == full) {
@@ -90,7 +91,7 @@ fn demote(
 /// The last phase on the way back: where the workload never got the copy's image, the release never was.
 fn end(release: &Release, standing: &Standing) -> Phase {
     match release.provider.form() {
-        Form::Backends | Form::Replicas if !standing.is_promoted() => Phase::Idle,
+        Form::Backends | Form::Pinned | Form::Replicas if !standing.is_promoted() => Phase::Idle,
         _ => Phase::Tidy,
     }
 }
@@ -133,7 +134,9 @@ fn restore_image(
     // With a backend for each version only `promote` changes the workload; what else it runs is somebody's fix.
     let old = match release.provider.form() {
         Form::Subsets => release.from_tag.as_ref(),
-        Form::Backends | Form::Replicas => release.stable.tag.as_ref().filter(|_| standing.is_promoted()),
+        Form::Backends | Form::Pinned | Form::Replicas => {
+            release.stable.tag.as_ref().filter(|_| standing.is_promoted())
+        }
     };
     let (Some(image), Some(tag)) = (&workload.image, old) else {
         return Ok(None);

@@ -60,7 +60,7 @@ fn weights(
         .iter_mut()
         .filter(|(name, _)| environment.is_none_or(|only| only == *name))
     {
-        if routes.range().is_none() {
+        if routes.range().is_none() || !standing.environments[name].copy {
             return Err(no_weights(release, &standing, name, verb).into());
         }
         let share = provider.attainable(&checkout.application, release, name, canary);

@@ -65,7 +65,7 @@ impl Layout for Manifests {
     }
 
     fn forms(&self) -> &'static [Form] {
-        &[Form::Backends, Form::Replicas]
+        &[Form::Backends, Form::Pinned, Form::Replicas]
     }
 
     fn exposure(&self) -> &'static str {
