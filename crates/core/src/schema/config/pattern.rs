@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde::Deserialize;
 
 /// The longest text a pattern may have, and the longest it may give.
@@ -29,6 +29,19 @@ pub struct Names<'a> {
     pub environment: &'a str,
 }
 
+impl<'a> Names<'a> {
+    /// The names as patterns call them.
+    fn all(self) -> [(&'static str, &'a str); 5] {
+        [
+            ("name", self.name),
+            ("app", self.name),
+            ("deployment", self.deployment),
+            ("namespace", self.namespace),
+            ("environment", self.environment),
+        ]
+    }
+}
+
 impl Pattern {
     /// A pattern with this text; it is checked when it is filled in.
     pub fn new(text: impl Into<String>) -> Self {
@@ -47,6 +60,9 @@ impl Pattern {
         if self.0.len() > LONGEST {
             return Err(format!("a pattern of {} characters is too long", self.0.len()));
         }
+        if let Some(filled) = self.fill_plainly(names) {
+            return Ok(filled);
+        }
         if self.0.contains("{%") {
             return Err("a pattern has no statements, only `{{ … }}`".to_owned());
         }
@@ -63,15 +79,8 @@ impl Pattern {
                 self.0
             ));
         }
-        let context = context! {
-            name => names.name,
-            app => names.name,
-            deployment => names.deployment,
-            namespace => names.namespace,
-            environment => names.environment,
-        };
         let filled = ENGINE
-            .render_str(&self.0, context)
+            .render_str(&self.0, context(names))
             .map_err(|error| self.explain(&error))?;
         if filled.len() > LONGEST {
             return Err(format!(
@@ -81,6 +90,25 @@ impl Pattern {
             ));
         }
         Ok(filled)
+    }
+
+    /// A pattern whose holes are names and nothing else, as nearly all are: filled in without an engine, for there is a
+    /// pattern in every name of every object. `None`: it says more than that.
+    fn fill_plainly(&self, names: Names<'_>) -> Option<String> {
+        let (first, holes) = match self.0.split_once("{{") {
+            Some((first, holes)) => (first, Some(holes)),
+            None => (self.0.as_str(), None),
+        };
+        let mut filled = first.to_owned();
+        for part in holes.into_iter().flat_map(|holes| holes.split("{{")) {
+            let (hole, text) = part.split_once("}}")?;
+            let name = hole.trim_matches(' ');
+            let (_, value) = names.all().into_iter().find(|(known, _)| *known == name)?;
+            filled.push_str(value);
+            filled.push_str(text);
+        }
+        let is_plain = !self.0.contains(['%', '#', '\n']) && filled.len() <= LONGEST;
+        is_plain.then_some(filled)
     }
 
     fn explain(&self, error: &Error) -> String {
@@ -95,6 +123,10 @@ impl Pattern {
             ),
         }
     }
+}
+
+fn context(names: Names<'_>) -> Value {
+    Value::from_pairs(names.all())
 }
 
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(engine);
@@ -140,6 +172,44 @@ mod tests {
             Ok("orders.checkout.STAGING")
         );
         assert_eq!(fill("{{ name|replace('o', '0') }}").as_deref(), Ok("0rders"));
+    }
+
+    #[test]
+    fn a_pattern_of_names_alone_gives_what_the_engine_gives() {
+        let names = Names {
+            name: "orders",
+            deployment: "web",
+            namespace: "checkout",
+            environment: "staging",
+        };
+        let texts = [
+            "",
+            "plain",
+            "{{name}}",
+            "{{ name }}--{{ deployment }}",
+            "a.{{ app }}.{{  namespace  }}.{{ environment }}.b",
+            "{{ name }}{{ name }}",
+            "a }} b",
+            "{ {{ name }} }",
+        ];
+        for text in texts {
+            let expected = ENGINE.render_str(text, context(names));
+            let expected = expected.expect("a template");
+            let pattern = Pattern::new(text);
+            assert_eq!(pattern.fill_plainly(names), Some(expected), "{text}");
+        }
+        for more in [
+            "{{ name|upper }}",
+            "{{ nmae }}",
+            "{{ name",
+            "{{- name }}",
+            "{% set x = 1 %}",
+            "{# x #}",
+            "{{ {{ name }} }}",
+            "{{ name }}\n",
+        ] {
+            assert_eq!(Pattern::new(more).fill_plainly(names), None, "{more}");
+        }
     }
 
     #[test]
