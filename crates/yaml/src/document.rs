@@ -60,6 +60,15 @@ impl Document {
         &self.content.value
     }
 
+    /// The value alone, for whoever has no use for the text any more.
+    #[must_use]
+    pub fn into_value(self) -> Value {
+        match Arc::try_unwrap(self.content) {
+            Ok(content) => content.value,
+            Err(shared) => shared.value.clone(),
+        }
+    }
+
     /// Whether there is nothing but comments.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -120,6 +120,12 @@ impl Stream {
         &self.documents
     }
 
+    /// The documents alone, as [`Stream::documents`] gives them.
+    #[must_use]
+    pub fn into_documents(self) -> Vec<Document> {
+        self.documents
+    }
+
     /// Nodes of all documents, and bytes of their keys and scalars, once aliases are expanded.
     ///
     /// Shape: as [`Limits::nodes`] and [`Limits::expanded_bytes`] count them; for whoever bounds several streams together.

@@ -4,6 +4,7 @@
 //! Source: the GAP documentation and the GAP canary guide.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,7 @@ pub(super) struct Generator<'a> {
 
 /// An object and the values it was made of.
 struct Made {
-    values: Value,
+    values: Arc<Value>,
     object: Option<Value>,
 }
 
@@ -268,7 +269,7 @@ impl<'a> Generator<'a> {
         if self.templates.know_environment {
             values.insert("environment".to_owned(), json!(subject.environment));
         }
-        let values = Value::Object(values);
+        let values = Arc::new(Value::Object(values));
         let slot = (template, object_name.to_owned());
         if self.made.get(&slot).is_none_or(|made| made.values != values) {
             let object = self.templates.render(template, &values)?;

@@ -3,7 +3,9 @@
 //! Takes a template's name and values, gives the object it stands for. A template gets nothing but its values: no files, no
 //! environment, no clock. Its work, its depth and its output are bounded, and what it gives is parsed before it is used.
 
+use std::borrow::Cow;
 use std::io;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, filters, tests as checks};
 use serde_json::Value as Json;
@@ -13,6 +15,8 @@ use super::data::{value_of, write_json};
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Place, nearest};
 use crate::repo::{ReadError, Repo, RepoPath};
 use crate::schema::config::Config;
+
+mod shape;
 
 /// The folder of overrides, from the root of the repository.
 const OVERRIDES: &str = ".tidegate/templates/gap";
@@ -72,7 +76,7 @@ pub fn template_overrides(repo: &dyn Repo, config: &Config) -> Result<Vec<RepoPa
 
 /// The templates of a repository.
 pub(super) struct Templates {
-    engine: Environment<'static>,
+    engine: Cow<'static, Environment<'static>>,
     overridden: Vec<(Template, RepoPath)>,
     /// Whether some template can tell the environments apart.
     pub(super) know_environment: bool,
@@ -87,7 +91,7 @@ impl Templates {
     pub(super) fn load(repo: &dyn Repo, root: &RepoPath) -> Result<Self, Failure> {
         let files = repo.list(&root.join(OVERRIDES))?;
         let mut templates = Self {
-            engine: engine(),
+            engine: Cow::Borrowed(&*BUILT_IN),
             overridden: Vec::new(),
             know_environment: false,
             notices: Vec::new(),
@@ -99,10 +103,13 @@ impl Templates {
                 Some(file) => repo.read(file)?,
                 None => None,
             };
-            if let (Some(file), true) = (file, source.is_some()) {
-                templates.overridden.push((*template, file.clone()));
+            match file.zip(source) {
+                None => templates.know_environment |= mentions_environment(template.built_in()),
+                Some((file, source)) => {
+                    templates.overridden.push((*template, file.clone()));
+                    problems.extend(templates.replace(*template, source).err());
+                }
             }
-            problems.extend(templates.add(*template, source).err());
         }
         for file in &files {
             templates.notices.extend(unknown_file(file));
@@ -114,41 +121,46 @@ impl Templates {
         }
     }
 
-    fn add(&mut self, template: Template, source: Option<String>) -> Result<(), Diagnostic> {
-        let added = match source {
-            None => {
-                self.know_environment |= mentions_environment(template.built_in());
-                self.engine
-                    .add_template(template.file_name(), template.built_in())
-            }
-            Some(source) if source.len() > LONGEST_SOURCE => {
-                let message = format!(
-                    "the template has {} bytes, more than {LONGEST_SOURCE}",
-                    source.len()
-                );
-                return Err(self.failed(template, message, None));
-            }
-            Some(source) => {
-                self.know_environment |= mentions_environment(&source);
-                self.engine.add_template_owned(template.file_name(), source)
-            }
-        };
+    fn replace(&mut self, template: Template, source: String) -> Result<(), Diagnostic> {
+        if source.len() > LONGEST_SOURCE {
+            let message = format!(
+                "the template has {} bytes, more than {LONGEST_SOURCE}",
+                source.len()
+            );
+            return Err(self.failed(template, message, None));
+        }
+        self.know_environment |= mentions_environment(&source);
+        let added = self
+            .engine
+            .to_mut()
+            .add_template_owned(template.file_name(), source);
         added.map_err(|error| self.explain(template, &error, &Json::Null))
     }
 
     /// The object that a template makes of some values; `None` where it makes none.
     ///
     /// Errors: a template that cannot be filled in, or makes something else than one object of its kind.
-    pub(super) fn render(&self, template: Template, values: &Json) -> Result<Option<Json>, Diagnostic> {
+    pub(super) fn render(&self, template: Template, values: &Arc<Json>) -> Result<Option<Json>, Diagnostic> {
+        // A template may include another one: with one that is the repository's own, all are taken at their word.
+        if !self.overridden.is_empty() {
+            return self.read(template, &self.text(template, value_of(values), values)?);
+        }
+        let text = self.text(template, shape::marks(values), values)?;
+        let shape = shape::shape_of(text, |text| self.read(template, text))?;
+        Ok(shape.as_ref().as_ref().map(|shape| shape::fill(shape, values)))
+    }
+
+    /// What a template gives; `values` tell what could have been meant by a name that is not there.
+    fn text(&self, template: Template, context: Value, values: &Json) -> Result<String, Diagnostic> {
         let mut output = Bounded(Vec::new());
         let found = self.engine.get_template(template.file_name());
-        let rendered = found.and_then(|found| {
-            found
-                .render_captured_to(value_of(values), &mut output)
-                .map(|_| ())
-        });
+        let rendered = found.and_then(|found| found.render_captured_to(context, &mut output).map(|_| ()));
         rendered.map_err(|error| self.explain(template, &error, values))?;
-        let text = String::from_utf8_lossy(&output.0).into_owned();
+        Ok(String::from_utf8_lossy(&output.0).into_owned())
+    }
+
+    /// The object that a text stands for.
+    fn read(&self, template: Template, text: &str) -> Result<Option<Json>, Diagnostic> {
         let stream = Stream::parse(text).map_err(|error| {
             let message = format!(
                 "renders to something that is no YAML: {} in line {}",
@@ -156,17 +168,15 @@ impl Templates {
             );
             self.failed(template, message, None)
         })?;
-        let mut documents = stream
-            .documents()
-            .iter()
-            .filter(|document| !document.value().is_null());
+        let documents = stream.into_documents().into_iter();
+        let mut documents = documents.filter(|document| !document.value().is_null());
         let Some(document) = documents.next() else {
             return Ok(None);
         };
         if documents.next().is_some() {
             return Err(self.failed(template, "renders to more than one document".to_owned(), None));
         }
-        let object = document.value();
+        let object = document.into_value();
         let kind = object.get("kind").and_then(Json::as_str);
         if kind != Some(template.kind()) {
             let found = kind.unwrap_or("something without a kind");
@@ -185,7 +195,7 @@ impl Templates {
             let message = format!("renders to an object without {}", &missing[1..].replace('/', "."));
             return Err(self.failed(template, message, None));
         }
-        Ok(Some(object.clone()))
+        Ok(Some(object))
     }
 
     fn explain(&self, template: Template, error: &Error, values: &Json) -> Diagnostic {
@@ -274,12 +284,26 @@ fn mentions_environment(source: &str) -> bool {
     source.contains("environment")
 }
 
+/// The built-in templates, compiled once for all applications.
+static BUILT_IN: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut engine = engine();
+    for template in Template::ALL {
+        engine
+            .add_template(template.file_name(), template.built_in())
+            .expect("a test fills in every built-in template");
+    }
+    engine
+});
+
 fn engine() -> Environment<'static> {
     let mut engine = Environment::empty();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_fuel(Some(FUEL));
     engine.set_recursion_limit(DEPTH);
-    engine.set_formatter(|out, _, value| write_json(out, value));
+    engine.set_formatter(|out, _, value| match value.downcast_object_ref::<shape::Hole>() {
+        Some(_) => write!(out, "{value}").map_err(|_| Error::from(ErrorKind::WriteFailure)),
+        None => write_json(out, value),
+    });
     engine.add_filter("tojson", |value: &Value| {
         let mut text = String::new();
         write_json(&mut text, value).map(|()| Value::from_safe_string(text))

@@ -1,3 +1,9 @@
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::super::data::value_of;
+use super::{Template, Templates};
 use crate::layout::load;
 use crate::repo::{MemoryRepo, Repo, RepoPath};
 use crate::schema::config::Config;
@@ -180,4 +186,42 @@ fn broken_templates_are_reported_together() {
         refused(load(&repo, &RepoPath::root(), &Config::default()).unwrap_err()).len(),
         2
     );
+}
+
+/// What the templates are filled in with: all that is optional, or nothing of it.
+fn values(is_rich: bool) -> Json {
+    let text = "\u{e000}/labels \"q\": {x}\n# no comment\t1e3 \u{2028}";
+    let number: Json = serde_json::from_str("1.10").expect("a number");
+    let optional = |value: Json| if is_rich { value } else { Json::Null };
+    json!({
+        "name": text, "object_name": "orders-web", "namespace": "checkout", "deployment": "web", "mesh": is_rich,
+        "api_version": "networking.istio.io/v1", "labels": {"app": text, "y": "null"}, "pod_labels": {"~": "no"},
+        "app_label": "0x1f", "service_account": text, "container_name": "012", "container_port": 8080,
+        "image": "registry/orders@sha256:1", "command": optional(json!([text, "true", ""])),
+        "args": optional(json!([])), "resources": optional(json!({"limits": {"cpu": number}})),
+        "use_proxy_env_vars": is_rich, "no_proxy": text, "has_service": is_rich, "service_port": 80,
+        "service_selector": {"app": text}, "tls_secret": text, "service_name": text, "service_host": "web.checkout",
+        "hosts": match is_rich { true => json!(["a.example.com", text]), false => json!(["a.example.com"]) },
+        "deployment_name": text, "min_replicas": 2, "max_replicas": 12345678901234567890_u64,
+        "metrics": [{"name": "cpu", "average_utilization": 70}, {"name": text, "average_utilization": number}],
+        "rules": [{"from": [{"source": {"principals": [text]}}], "to": null}], "schedule": "*/5 * * * *",
+    })
+}
+
+#[test]
+fn what_is_read_once_for_all_applications_is_what_each_template_gives() {
+    let repo = MemoryRepo::default();
+    let templates = Templates::load(&repo, &RepoPath::root()).unwrap();
+    for template in Template::ALL {
+        // Twice: the second time the shape is known.
+        for is_rich in [true, false, true, false] {
+            let values = Arc::new(values(is_rich));
+            let text = templates
+                .text(*template, value_of(&values), &values)
+                .unwrap_or_else(|problem| panic!("{template:?}: {}", problem.message));
+            let expected = templates.read(*template, &text).unwrap();
+            assert!(expected.is_some(), "{template:?}");
+            assert_eq!(templates.render(*template, &values), Ok(expected), "{template:?}");
+        }
+    }
 }
