@@ -112,11 +112,14 @@ impl<'a> World<'a> {
         let entries = self.entries.iter().enumerate();
         let found = entries.filter(|(_, entry)| entry.before.or(entry.after).is_some_and(of_kind));
         found
-            .map(|(index, entry)| Versions {
-                entry: index,
-                is_same: spec(entry.before) == spec(entry.after),
-                before: entry.before.map(&read),
-                after: entry.after.map(&read),
+            .map(|(index, entry)| {
+                let is_same = is_same(entry.before, entry.after, spec);
+                Versions {
+                    entry: index,
+                    is_same,
+                    before: entry.before.map(&read),
+                    after: entry.after.filter(|_| !is_same).map(&read),
+                }
             })
             .collect()
     }
@@ -153,6 +156,11 @@ impl<'a> World<'a> {
                     .expect("one of both"),
             })
             .collect()
+    }
+
+    /// Whether nothing differs, so that there is one state.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.entries.iter().all(|entry| entry.values.len() == 1)
     }
 
     /// How many states there are between before and after, both included.
@@ -225,18 +233,29 @@ fn key(object: &ObjectRef) -> (&str, &str, Option<&str>, &str) {
     )
 }
 
+/// Whether a part of an object is the same at both ends; of what did not change both ends may be one manifest.
+fn is_same<'a, T: PartialEq>(
+    before: Option<&'a Manifest>,
+    after: Option<&'a Manifest>,
+    part: impl Fn(&'a Manifest) -> T,
+) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => std::ptr::eq(before, after) || part(before) == part(after),
+        (before, after) => before.is_none() && after.is_none(),
+    }
+}
+
 /// What of an object decides about traffic: everything but its metadata's notes.
-fn spec(manifest: Option<&Manifest>) -> Option<(Option<&Value>, Option<&Value>)> {
-    let manifest = manifest?;
-    Some((
+fn spec(manifest: &Manifest) -> (Option<&Value>, Option<&Value>) {
+    (
         manifest.value.get("spec"),
         manifest.value.pointer("/metadata/labels"),
-    ))
+    )
 }
 
 /// The conditions that a changed object can be in, the first before and the last after.
 fn values(before: Option<&Manifest>, after: Option<&Manifest>) -> Vec<ValueOf> {
-    if before.map(|manifest| &manifest.value) == after.map(|manifest| &manifest.value) {
+    if is_same(before, after, |manifest| &manifest.value) {
         return vec![ValueOf::BEFORE];
     }
     let mut values = vec![ValueOf::BEFORE];
@@ -267,20 +286,29 @@ pub(crate) struct Versions<T> {
     entry: usize,
     is_same: bool,
     before: Option<T>,
+    /// Read where it is not the same.
     after: Option<T>,
 }
 
 impl<T> Versions<T> {
     /// What it says before and after, where it exists.
     pub(crate) fn each(&self) -> impl Iterator<Item = &T> {
-        self.before
-            .iter()
-            .chain(self.after.iter().filter(|_| !self.is_same))
+        self.before.iter().chain(&self.after)
+    }
+
+    fn after(&self) -> Option<&T> {
+        match self.is_same {
+            true => self.before.as_ref(),
+            false => self.after.as_ref(),
+        }
     }
 
     /// Whether something holds of this and another object where both exist.
     pub(crate) fn is_together(&self, other: &Self, is: impl Fn(&T, &T) -> bool) -> bool {
-        let ends = [(&self.before, &other.before), (&self.after, &other.after)];
+        let ends = [
+            (self.before.as_ref(), other.before.as_ref()),
+            (self.after(), other.after()),
+        ];
         ends.into_iter()
             .any(|ends| matches!(ends, (Some(one), Some(other)) if is(one, other)))
     }
@@ -332,7 +360,7 @@ impl<'w> State<'w> {
             true => Pods::Old,
             false => self.value(versions.entry).pods,
         };
-        (versions.before.as_ref(), versions.after.as_ref(), pods)
+        (versions.before.as_ref(), versions.after(), pods)
     }
 
     fn value(&self, entry: usize) -> ValueOf {

@@ -61,6 +61,15 @@ impl Cluster {
         state: &State<'_>,
         is_wanted: impl Fn(&PodGroup) -> bool,
     ) -> Vec<(PodGroup, u64)> {
+        let ready = self.ready(state, is_wanted).into_iter();
+        ready.map(|(pods, halves)| (pods.clone(), halves)).collect()
+    }
+
+    fn ready<'s>(
+        &'s self,
+        state: &State<'_>,
+        is_wanted: impl Fn(&PodGroup) -> bool,
+    ) -> Vec<(&'s PodGroup, u64)> {
         let wanted = |pods: &Option<PodGroup>| pods.as_ref().is_some_and(&is_wanted);
         let mut groups = Vec::new();
         for versions in self.workloads.iter().filter(|versions| versions.any(wanted)) {
@@ -77,7 +86,7 @@ impl Cluster {
                 };
                 let count = self.floor(state, group) * halves;
                 if count > 0 {
-                    groups.push((group.clone(), count));
+                    groups.push((group, count));
                 }
             }
         }
@@ -85,19 +94,19 @@ impl Cluster {
     }
 
     /// The ready pods behind a port of a Service, in counts of halves, that carry some further labels.
-    pub(super) fn behind(
-        &self,
+    pub(super) fn behind<'s>(
+        &'s self,
         state: &State<'_>,
         service: &Service,
         port: &Port,
         labels: &[(String, String)],
-    ) -> Vec<(PodGroup, u64)> {
+    ) -> Vec<(&'s PodGroup, u64)> {
         let selector = service.selector.iter().flatten();
         let wanted: Vec<(&str, &str)> = selector
             .chain(labels)
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
-        let groups = self.pods(state, |pods| {
+        let groups = self.ready(state, |pods| {
             let label = |key: &str| pods.labels.get(key).and_then(Value::as_str);
             pods.namespace == service.namespace
                 && wanted.iter().all(|(key, value)| label(key) == Some(*value))
