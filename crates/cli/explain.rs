@@ -56,6 +56,7 @@ pages! {
     ProtectedCopy = "protected-copy",
     RoundedShare = "rounded-share",
     TemplateFailed = "template-failed",
+    OrphanedRule = "orphaned-rule",
     OutsideRepository = "outside-repository",
     SearchCut = "search-cut",
     Uncommitted = "uncommitted",

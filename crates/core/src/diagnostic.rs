@@ -117,6 +117,8 @@ codes! {
     RoundedShare = "rounded-share",
     /// A template cannot be rendered.
     TemplateFailed = "template-failed",
+    /// No route names the subsets of a DestinationRule, and no release needs them.
+    OrphanedRule = "orphaned-rule",
     /// A file or a change would leave the repository.
     OutsideRepository = "outside-repository",
     /// A change has more states than can be visited.

@@ -18,6 +18,7 @@ mod callers;
 mod contested_host;
 mod dead_rule;
 mod foreign_pods;
+mod orphaned_rule;
 mod routes;
 mod traffic;
 
@@ -86,7 +87,10 @@ impl Provider for Istio {
         let environments = application.environments.values();
         once(environments.flat_map(|environment| {
             let contested = contested_host::find(environment).into_iter();
-            contested.chain(dead_rule::find(environment))
+            let dead = dead_rule::find(environment);
+            contested
+                .chain(dead)
+                .chain(orphaned_rule::find(application, environment))
         }))
     }
 
