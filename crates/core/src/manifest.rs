@@ -1,5 +1,6 @@
 //! Kubernetes objects as values: a manifest, its reference, and an ordered set of them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jsonptr::PointerBuf;
@@ -123,6 +124,19 @@ impl ManifestSet {
     pub fn of_kind(&self, group: &'static str, kind: &'static str) -> impl Iterator<Item = &Manifest> {
         self.iter()
             .filter(move |manifest| manifest.object.is(group, kind))
+    }
+}
+
+/// Whether some text in an object, its metadata left out, is one of these names.
+pub(crate) fn mentions(value: &Value, names: &BTreeSet<&str>) -> bool {
+    match value {
+        Value::String(text) => names.contains(text.as_str()),
+        Value::Array(items) => items.iter().any(|item| mentions(item, names)),
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(key, _)| *key != "metadata")
+            .any(|(_, field)| mentions(field, names)),
+        _ => false,
     }
 }
 

@@ -14,6 +14,13 @@
 //! | judged relative to before | `search::what_is_not_the_changes_fault_is_said` |  |
 //! | broken before is told | `search::what_is_not_the_changes_fault_is_said` |  |
 //! | unjudged | `istio::what_is_not_judged_is_said` | CUSTOM |
+//! | unjudged: what did not change and selects by labels that do | `istio::what_is_not_judged_is_said` | CUSTOM that stays, by labels that pods lose |
+//! | unjudged: an expression about such a label | `istio::what_is_not_judged_is_said` | NetworkPolicy that stays, by an expression about a label that pods get |
+//! | unjudged: annotations of an Ingress | `istio::what_is_not_judged_is_said` | an annotation of an Ingress |
+//! | unjudged: a host of somebody else's | `istio::what_is_not_judged_is_said` | a host that no file describes |
+//! | KEDA's floor | `istio::services_ports_and_pods` | KEDA's floor |
+//! | KEDA: one pod at least | `istio::services_ports_and_pods` | KEDA keeps a pod while there are requests |
+//! | KEDA: held | `istio::services_ports_and_pods` | KEDA held at a number |
 //! | search cut | `search::a_search_that_is_cut_is_not_safe` |  |
 //! | cut is not safe | `search::a_search_that_is_cut_is_not_safe` |  |
 //! | the end includes rollouts | `search::a_rollout_that_is_not_done_is_no_end` |  |

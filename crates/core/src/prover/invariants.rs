@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Proof;
 use super::order::Constraints;
 use super::traffic::{Failure, FailureKind, Outcome, Request, Traffic};
 use super::world::{Applied, World};
+use super::{Proof, Unjudged};
 use crate::manifest::ObjectRef;
 
 /// What must hold.
@@ -79,6 +79,8 @@ pub(super) fn judge(
     seen: &mut Seen,
 ) {
     let ends = Ends::of(world, traffic, constraints, request);
+    let new = ends.after.elsewhere.difference(&ends.before.elsewhere);
+    new.for_each(|host| proof.note_elsewhere(world, host));
     if let Some(failure) = ends.withdrawal() {
         proof.withdrawn.push(Withdrawn {
             request: request.clone(),
@@ -157,6 +159,20 @@ impl FailureKind {
 }
 
 impl Proof {
+    /// Where a change starts to send requests may be a typing error as well as a Service of another repository.
+    fn note_elsewhere(&mut self, world: &World<'_>, host: &str) {
+        let Some(object) = world.names_now(host) else {
+            return;
+        };
+        let unjudged = Unjudged {
+            object: object.clone(),
+            reason: format!("sends requests to `{host}`, which no file here describes"),
+        };
+        if !self.unjudged.contains(&unjudged) {
+            self.unjudged.push(unjudged);
+        }
+    }
+
     fn note_broken(&mut self, request: &Request, failure: &Failure) {
         if !self.broken_before.iter().any(|known| known.failure == *failure) {
             self.broken_before.push(Withdrawn {

@@ -1,6 +1,6 @@
 //! Requests and what becomes of them: the vocabulary that a traffic system answers the prover in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{PodGroup, State, Unjudged};
@@ -123,6 +123,8 @@ pub struct Outcome {
     pub failed: Vec<(Failure, f64)>,
     /// The fewest pods that are ready behind each workload that serves.
     pub pods: BTreeMap<String, u64>,
+    /// Those of `served` that no manifest describes: they are taken to serve what they get.
+    pub elsewhere: BTreeSet<String>,
 }
 
 impl Outcome {
@@ -132,6 +134,14 @@ impl Outcome {
             served: BTreeMap::from([(by.to_owned(), 1.0)]),
             pods: BTreeMap::from([(by.to_owned(), pods)]),
             ..Self::default()
+        }
+    }
+
+    /// All requests leave what the manifests describe, for a host or the like of somebody else's.
+    pub(crate) fn elsewhere(to: &str) -> Self {
+        Self {
+            elsewhere: BTreeSet::from([to.to_owned()]),
+            ..Self::served(to, u64::MAX)
         }
     }
 
@@ -159,6 +169,7 @@ impl Outcome {
                 .into_iter()
                 .map(|(failure, part)| (failure, part * share)),
         );
+        self.elsewhere.extend(other.elsewhere);
         for (workload, count) in other.pods {
             let known = self.pods.entry(workload).or_default();
             *known = count.max(*known);

@@ -1,14 +1,14 @@
 //! What differs between two sets of manifests, and the states in between.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::order::Constraints;
 use super::pods::{self, Pods};
 use crate::diagnostic::Location;
-use crate::manifest::{Manifest, ManifestSet, ObjectRef};
+use crate::manifest::{Manifest, ManifestSet, ObjectRef, mentions};
 
 /// How an object changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,6 +130,22 @@ impl<'a> World<'a> {
     ) -> impl Iterator<Item = (&ObjectRef, Option<&'a Manifest>, Option<&'a Manifest>)> {
         let changed = self.entries.iter().filter(|entry| entry.values.len() > 1);
         changed.filter_map(|entry| Some((&entry.before.or(entry.after)?.object, entry.before, entry.after)))
+    }
+
+    /// Every object that does not differ.
+    pub(crate) fn unchanged(&self) -> impl Iterator<Item = &'a Manifest> {
+        let unchanged = self.entries.iter().filter(|entry| entry.values.len() == 1);
+        unchanged.filter_map(|entry| entry.before)
+    }
+
+    /// The changed object that names a host and did not before; where none does so in full, the first that changed.
+    pub(super) fn names_now(&self, host: &str) -> Option<&ObjectRef> {
+        let short = host.split('.').next().unwrap_or(host);
+        let wanted = BTreeSet::from([host, short]);
+        let names = |end: Option<&Manifest>| end.is_some_and(|end| mentions(&end.value, &wanted));
+        let mut changed = self.changed();
+        let found = changed.find(|(_, before, after)| names(*after) && !names(*before));
+        found.or(self.changed().next()).map(|(object, ..)| object)
     }
 
     /// What each entry is about.
@@ -294,6 +310,11 @@ impl<T> Versions<T> {
     /// What it says before and after, where it exists.
     pub(crate) fn each(&self) -> impl Iterator<Item = &T> {
         self.before.iter().chain(&self.after)
+    }
+
+    /// What it is before and after.
+    pub(crate) fn ends(&self) -> [Option<&T>; 2] {
+        [self.before.as_ref(), self.after()]
     }
 
     fn after(&self) -> Option<&T> {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::BACKEND_LABEL;
-use crate::manifest::{Manifest, ObjectRef};
+use super::{BACKEND_LABEL, reselected};
+use crate::manifest::{Manifest, ObjectRef, mentions};
 use crate::prover::{
     Caller, Entry, Failure, FailureKind, Outcome, PodGroup, Pods, Request, State, Unjudged, Versions,
     WORKLOADS, World,
@@ -17,7 +17,7 @@ use crate::prover::{
 pub(super) struct Cluster {
     pub(super) services: Vec<Versions<Service>>,
     pub(super) workloads: Vec<Versions<Option<PodGroup>>>,
-    autoscalers: Vec<Versions<HorizontalPodAutoscaler>>,
+    autoscalers: Vec<Versions<Autoscaler>>,
 }
 
 /// What is known of a host.
@@ -38,11 +38,17 @@ impl Cluster {
                 .iter()
                 .flat_map(|(group, kind)| world.read(group, kind, PodGroup::of))
                 .collect(),
-            autoscalers: world.read(
-                "autoscaling",
-                "HorizontalPodAutoscaler",
-                HorizontalPodAutoscaler::read,
-            ),
+            autoscalers: [
+                world.read(
+                    "autoscaling",
+                    "HorizontalPodAutoscaler",
+                    Autoscaler::of_kubernetes,
+                ),
+                world.read("keda.sh", "ScaledObject", Autoscaler::of_keda),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         }
     }
 
@@ -119,7 +125,7 @@ impl Cluster {
         let service = match self.service(state, host) {
             Known::There(service) => service,
             // A Service of somebody else's is the same at both ends.
-            Known::Unknown => return Outcome::served(host, u64::MAX),
+            Known::Unknown => return Outcome::elsewhere(host),
             Known::Gone => {
                 let text = format!("{status}: there is no Service {host}");
                 return Outcome::failure(failure(FailureKind::NoDestination, text, None));
@@ -130,7 +136,7 @@ impl Cluster {
             return Outcome::failure(failure(FailureKind::NoDestination, text, Some(&service.object)));
         };
         if service.selector.is_none() {
-            return Outcome::served(host, u64::MAX);
+            return Outcome::elsewhere(host);
         }
         let ready = self.behind(state, service, port, &[]);
         let total: u64 = ready.iter().map(|(_, halves)| halves).sum();
@@ -191,12 +197,14 @@ impl Cluster {
                 reason: reason.to_owned(),
             }));
         }
+        let is_unknown = |manifest: &Manifest| !is_known(&manifest.object, known);
+        found.extend(reselected::find(world, &self.workloads, &is_unknown));
         found
     }
 
     /// The fewest pods: an autoscaler's minimum, else the replicas asked for.
     fn floor(&self, state: &State<'_>, group: &PodGroup) -> u64 {
-        let is_for = |scaler: &HorizontalPodAutoscaler| scaler.is_for(group);
+        let is_for = |scaler: &Autoscaler| scaler.is_for(group);
         let scalers = self.autoscalers.iter().filter(|versions| versions.any(is_for));
         let mut seen = scalers.filter_map(|versions| state.see(versions));
         // Source: Kubernetes, an autoscaler leaves alone what is scaled to nothing.
@@ -260,6 +268,9 @@ pub(super) fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
 /// Kinds of every cluster whose objects the model knows, or that no request depends on.
 const KNOWN: &[(&str, &str)] = &[
     ("autoscaling", "HorizontalPodAutoscaler"),
+    ("keda.sh", "ScaledObject"),
+    ("monitoring.coreos.com", "PodMonitor"),
+    ("monitoring.coreos.com", "ServiceMonitor"),
     ("policy", "PodDisruptionBudget"),
     ("", "Service"),
     ("", "ServiceAccount"),
@@ -292,19 +303,6 @@ fn unknown_service(ends: [Option<&Manifest>; 2]) -> Option<&'static str> {
         return Some("is headless: callers choose the pod");
     }
     is("/spec/externalName").then_some("stands for another name")
-}
-
-/// Whether some text in an object, its metadata left out, is one of these names.
-pub(super) fn mentions(value: &Value, names: &BTreeSet<&str>) -> bool {
-    match value {
-        Value::String(text) => names.contains(text.as_str()),
-        Value::Array(items) => items.iter().any(|item| mentions(item, names)),
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(key, _)| *key != "metadata")
-            .any(|(_, field)| mentions(field, names)),
-        _ => false,
-    }
 }
 
 /// Whether an object selects pods; expressions are not evaluated, so they may select any.
@@ -437,31 +435,44 @@ fn port(port: &Value) -> Option<Port> {
 
 /// An autoscaler's floor.
 #[derive(Debug)]
-struct HorizontalPodAutoscaler {
+struct Autoscaler {
     namespace: String,
     target: String,
     least: u64,
 }
 
-impl HorizontalPodAutoscaler {
-    fn read(manifest: &Manifest) -> Self {
+impl Autoscaler {
+    fn of_kubernetes(manifest: &Manifest) -> Self {
+        Self::of(manifest, number_at(manifest, "/spec/minReplicas").unwrap_or(1))
+    }
+
+    /// Source: KEDA, "ScaledObject specification": with nothing to do it may go down to none (`minReplicaCount: 0`, the
+    /// default); while there are requests it has one pod at least. An annotation holds a number of pods.
+    fn of_keda(manifest: &Manifest) -> Self {
+        let held = manifest.text("/metadata/annotations/autoscaling.keda.sh~1paused-replicas");
+        let least = match held.and_then(|held| held.parse().ok()) {
+            Some(held) => held,
+            None => number_at(manifest, "/spec/minReplicaCount").map_or(1, |least| least.max(1)),
+        };
+        Self::of(manifest, least)
+    }
+
+    fn of(manifest: &Manifest, least: u64) -> Self {
+        let target = manifest.text("/spec/scaleTargetRef/name").unwrap_or_default();
         Self {
             namespace: manifest.object.namespace.clone().unwrap_or_default(),
-            target: manifest
-                .text("/spec/scaleTargetRef/name")
-                .unwrap_or_default()
-                .to_owned(),
-            least: manifest
-                .value
-                .pointer("/spec/minReplicas")
-                .and_then(Value::as_u64)
-                .unwrap_or(1),
+            target: target.to_owned(),
+            least,
         }
     }
 
     fn is_for(&self, pods: &PodGroup) -> bool {
         self.target == pods.workload && self.namespace == pods.namespace
     }
+}
+
+fn number_at(manifest: &Manifest, pointer: &str) -> Option<u64> {
+    manifest.value.pointer(pointer).and_then(Value::as_u64)
 }
 
 /// A map of texts, in order.

@@ -19,6 +19,7 @@ mod istio;
 mod istio_hosts;
 mod kubesphere;
 mod replicas;
+mod reselected;
 mod smi;
 
 /// A traffic system that tidegate can drive.

@@ -492,6 +492,12 @@ fn weights_are_relative_and_nothing_takes_nothing() {
 
 #[test]
 fn services_ports_and_pods() {
+    let scaled = |spec: &str, metadata: &str| {
+        format!(
+            "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {{{metadata} name: v1}}\n\
+             spec: {{{spec}, scaleTargetRef: {{name: v1}}}}"
+        )
+    };
     let versions = |service: &str| {
         vec![
             service.to_owned(),
@@ -632,6 +638,39 @@ fn services_ports_and_pods() {
         (
             "an autoscaler's floor",
             [versions(&service("app: web")), vec![autoscaler("v1", 6)]].concat(),
+            plain.clone(),
+            "v1 75 %, v2 25 %",
+        ),
+        (
+            "KEDA's floor",
+            [
+                versions(&service("app: web")),
+                vec![scaled("minReplicaCount: 6", "")],
+            ]
+            .concat(),
+            plain.clone(),
+            "v1 75 %, v2 25 %",
+        ),
+        (
+            "KEDA keeps a pod while there are requests",
+            [
+                versions(&service("app: web")),
+                vec![scaled("minReplicaCount: 0", "")],
+            ]
+            .concat(),
+            plain.clone(),
+            "v1 33 %, v2 67 %",
+        ),
+        (
+            "KEDA held at a number",
+            [
+                versions(&service("app: web")),
+                vec![scaled(
+                    "minReplicaCount: 1",
+                    "annotations: {autoscaling.keda.sh/paused-replicas: '6'},",
+                )],
+            ]
+            .concat(),
             plain.clone(),
             "v1 75 %, v2 25 %",
         ),
@@ -1043,6 +1082,30 @@ fn what_is_not_judged_is_said() {
         )]
     };
     let istio = |kind: &str, spec: &str| object("networking.istio.io/v1", kind, spec);
+    let ingress = |share: &str| {
+        let spec = "defaultBackend: {service: {name: web, port: {number: 80}}}";
+        let notes =
+            format!("metadata: {{annotations: {{nginx.ingress.kubernetes.io/canary-weight: '{share}'}}, ");
+        let mut object = object("networking.k8s.io/v1", "Ingress", spec);
+        object[0] = object[0].replace("metadata: {", &notes);
+        object
+    };
+    let noted = |note: &str| {
+        let mut object = object("example.com/v1", "Split", "service: web");
+        object[0] = object[0].replace(
+            "metadata: {",
+            &format!("metadata: {{annotations: {{note: {note}}}, "),
+        );
+        object
+    };
+    let tokens = |labels: &str| {
+        let spec = format!("selector: {{matchLabels: {{{labels}}}}}, jwtRules: []");
+        object("security.istio.io/v1", "RequestAuthentication", &spec)
+    };
+    let expressed = |key: &str| {
+        let spec = format!("podSelector: {{matchExpressions: [{{key: {key}, operator: Exists}}]}}");
+        object("networking.k8s.io/v1", "NetworkPolicy", &spec)
+    };
     let with_rule = |more: &str| {
         vec![routes(
             "web",
@@ -1242,6 +1305,125 @@ fn what_is_not_judged_is_said() {
             "Deployment/w",
         ),
         (
+            "an annotation of an Ingress",
+            ingress("10"),
+            ingress("50"),
+            "Ingress/x",
+        ),
+        (
+            "a note of a foreign kind that names a Service",
+            noted("a"),
+            noted("b"),
+            "",
+        ),
+        (
+            "CUSTOM that stays, by labels that pods lose",
+            [
+                vec![deployment("w", "app: w, asked: 'yes'", "")],
+                vec![policy(
+                    "shop",
+                    "action: CUSTOM, selector: {matchLabels: {asked: 'yes'}}, rules: [{}]",
+                )],
+            ]
+            .concat(),
+            [
+                vec![deployment("w", "app: w", "")],
+                vec![policy(
+                    "shop",
+                    "action: CUSTOM, selector: {matchLabels: {asked: 'yes'}}, rules: [{}]",
+                )],
+            ]
+            .concat(),
+            "AuthorizationPolicy/policy",
+        ),
+        (
+            "DENY that stays is judged",
+            [
+                vec![deployment("w", "app: w, asked: 'yes'", "")],
+                vec![policy(
+                    "shop",
+                    "action: DENY, selector: {matchLabels: {asked: 'yes'}}, rules: [{}]",
+                )],
+            ]
+            .concat(),
+            [
+                vec![deployment("w", "app: w", "")],
+                vec![policy(
+                    "shop",
+                    "action: DENY, selector: {matchLabels: {asked: 'yes'}}, rules: [{}]",
+                )],
+            ]
+            .concat(),
+            "",
+        ),
+        (
+            "RequestAuthentication that stays, by labels that pods get",
+            [vec![deployment("w", "app: w", "")], tokens("asked: 'yes'")].concat(),
+            [
+                vec![deployment("w", "app: w, asked: 'yes'", "")],
+                tokens("asked: 'yes'"),
+            ]
+            .concat(),
+            "RequestAuthentication/x",
+        ),
+        (
+            "RequestAuthentication that stays, by other labels",
+            [vec![deployment("w", "app: w", "")], tokens("app: w")].concat(),
+            [
+                vec![deployment("w", "app: w, asked: 'yes'", "")],
+                tokens("app: w"),
+            ]
+            .concat(),
+            "",
+        ),
+        (
+            "NetworkPolicy that stays, by an expression about a label that pods get",
+            [vec![deployment("w", "app: w", "")], expressed("asked")].concat(),
+            [
+                vec![deployment("w", "app: w, asked: 'yes'", "")],
+                expressed("asked"),
+            ]
+            .concat(),
+            "NetworkPolicy/x",
+        ),
+        (
+            "NetworkPolicy that stays, by an expression about another label",
+            [vec![deployment("w", "app: w", "")], expressed("other")].concat(),
+            [
+                vec![deployment("w", "app: w, asked: 'yes'", "")],
+                expressed("other"),
+            ]
+            .concat(),
+            "",
+        ),
+        (
+            "a host that no file describes",
+            with_rule(""),
+            vec![routes(
+                "web",
+                "hosts: [web], http: [{route: [{destination: {host: wbe}}]}]",
+            )],
+            "VirtualService/web",
+        ),
+        (
+            "a host that no file describes, and that was called before",
+            vec![routes(
+                "web",
+                "hosts: [web], http: [{route: [{destination: {host: wbe}}]}]",
+            )],
+            vec![routes(
+                "web",
+                "hosts: [web], http: [{timeout: 1s, route: [{destination: {host: wbe}}]}]",
+            )],
+            "",
+        ),
+        (
+            "a Service loses its selector",
+            vec![service("app: web")],
+            vec![service("app: web").replace("selector: {app: web}, ", "")],
+            "Service/web",
+        ),
+        (
             "a namespace leaves the mesh",
             vec![
                 "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {istio-injection: enabled}}"
@@ -1260,7 +1442,7 @@ fn what_is_not_judged_is_said() {
             false => base_and(&more),
         };
         let (before, after) = match rule {
-            "annotation of a Service" => (
+            "annotation of a Service" | "a Service loses its selector" => (
                 [before, base()[1..].to_vec()].concat(),
                 [after, base()[1..].to_vec()].concat(),
             ),

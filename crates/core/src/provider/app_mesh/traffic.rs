@@ -155,13 +155,13 @@ impl AppMeshTraffic {
         let seen = concerned.next().map(|versions| state.see(versions));
         match seen {
             // A VirtualNode of somebody else's is the same at both ends.
-            None => Outcome::served(name, u64::MAX),
+            None => Outcome::elsewhere(name),
             Some(None) => {
                 let text = format!("{from} names the VirtualNode `{name}`, which does not exist");
                 Outcome::failure(failure(FailureKind::NoDestination, text, Some(from)))
             }
             Some(Some(node)) => match &node.host {
-                None => Outcome::served(name, u64::MAX),
+                None => Outcome::elsewhere(name),
                 Some(host) => {
                     let port = node.port.unwrap_or(port);
                     let reached = self.cluster.reach(state, host, port, "503");

@@ -193,7 +193,7 @@ impl Serving<'_> {
 
     fn send(&self, route: &HttpRoute, backend: &Backend) -> Outcome {
         if !backend.is_service {
-            return Outcome::served(&backend.name, u64::MAX);
+            return Outcome::elsewhere(&backend.name);
         }
         let namespace = backend.namespace.as_ref().unwrap_or(&route.namespace);
         if *namespace != route.namespace && !self.is_granted(route, namespace, &backend.name) {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::super::cluster::{Service, is_known, mentions, namespace_of};
+use super::super::super::cluster::{Service, is_known, namespace_of};
+use super::super::super::reselected;
 use super::IstioTraffic;
 use super::virtual_services::{Match, Pattern, VirtualService};
-use crate::manifest::{Manifest, ObjectRef};
+use crate::manifest::{Manifest, ObjectRef, mentions};
 use crate::prover::{Caller, Entry, Request, Unjudged, World};
 
 /// A meshed caller that no policy names.
@@ -452,6 +453,13 @@ pub(super) fn unjudged(world: &World<'_>, traffic: &IstioTraffic) -> Vec<Unjudge
             reason: reason.to_owned(),
         }));
     }
+    let is_unknown = |manifest: &Manifest| {
+        let is_custom = manifest.object.is("security.istio.io", "AuthorizationPolicy")
+            && manifest.text("/spec/action") == Some("CUSTOM");
+        let is_for_callers = manifest.object.is("networking.istio.io", "DestinationRule");
+        is_custom || is_for_callers || !is_known(&manifest.object, KNOWN)
+    };
+    found.extend(reselected::find(world, &traffic.cluster.workloads, &is_unknown));
     found
 }
 
@@ -574,14 +582,18 @@ fn shares_a_host(object: &ObjectRef, traffic: &IstioTraffic) -> bool {
 
 /// Whether a changed object of a kind that the model does not know may be about requests.
 fn is_concerned(ends: [Option<&Manifest>; 2], traffic: &IstioTraffic) -> bool {
-    // Everything but the name and what tools note down.
+    // Everything but the name and what tools note down. Controllers of Ingresses read annotations: `canary-weight`.
     let content = |end: Option<&Manifest>| {
         let mut value = end?.value.clone();
         let metadata = value.as_object_mut()?.remove("metadata");
-        Some((
-            value,
-            metadata.and_then(|metadata| metadata.get("labels").cloned()),
-        ))
+        let is_ingress = end?.object.is("networking.k8s.io", "Ingress");
+        let said = if is_ingress {
+            &["labels", "annotations"][..]
+        } else {
+            &["labels"]
+        };
+        let said = said.iter().map(|field| metadata.as_ref()?.get(field).cloned());
+        Some((value, said.collect::<Vec<_>>()))
     };
     if content(ends[0]) == content(ends[1]) {
         return false;

@@ -292,7 +292,7 @@ impl Serving<'_> {
 
 /// A host that no manifest here describes: what it does is the same at both ends.
 fn outside(host: &str) -> Outcome {
-    Outcome::served(host, u64::MAX)
+    Outcome::elsewhere(host)
 }
 
 fn no_route(request: &Request) -> Failure {
