@@ -290,24 +290,29 @@ fn a_bot_that_may_move_the_stable_version_is_told() {
     let _ = repository.run(&["next"]).expect(0);
     repository.commit("split");
     // The tag of the copy, and that of the application, which is free to move.
-    let marked = |place: usize| {
+    let marked = |place: usize, above: &str, behind: &str| {
         let spec = repository.read("gap/gap.yaml");
         let tag = "tag: a1f3c9d2";
         let (at, _) = spec.match_indices(tag).nth(place).expect("a tag");
-        let (before, after) = spec.split_at(at + tag.len());
-        repository.write(
-            "gap/gap.yaml",
-            format!("{before} # {{\"$imagepolicy\": \"flux-system:my-service:tag\"}}{after}"),
-        );
+        let line = spec[..at].rfind('\n').map_or(0, |end| end + 1);
+        let (lines, rest) = spec.split_at(line);
+        let rest = rest.replacen(tag, &format!("{tag}{behind}"), 1);
+        repository.write("gap/gap.yaml", format!("{lines}{above}{rest}"));
         let told = repository.run(&["check"]).expect(0).stdout;
         repository.write("gap/gap.yaml", spec);
         told
     };
-    let free = marked(0);
-    assert!(!free.contains("moving-pin"), "{free}");
-    let pinned = marked(1);
-    let said = "an image bot may move the stable version of `web`, which runs `web-v1`";
-    assert!(pinned.contains(said), "{pinned}");
+    let flux = " # {\"$imagepolicy\": \"flux-system:my-service:tag\"}";
+    let renovate = "# renovate: datasource=docker depName=my-service\n";
+    for (above, behind) in [("", flux), (renovate, ""), ("", &format!(" {}", renovate.trim()))] {
+        let free = marked(0, above, behind);
+        assert!(!free.contains("moving-pin"), "{free}");
+        let pinned = marked(1, above, behind);
+        let said = "an image bot may move the stable version of `web`, which runs `web-v1`";
+        assert!(pinned.contains(said), "{above}{behind}: {pinned}");
+    }
+    let far = marked(1, &format!("{renovate}\n"), " # not $ imagepolicy");
+    assert!(!far.contains("moving-pin"), "{far}");
 }
 
 /// What may not be deleted cannot leave at the end.
