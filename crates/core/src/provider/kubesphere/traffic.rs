@@ -125,11 +125,11 @@ fn unclear(text: String, object: Option<&ObjectRef>) -> Outcome {
 }
 
 /// The versions with ready pods: KubeSphere declares a subset for each of them, and for no other.
-struct Subsets(BTreeMap<String, Vec<(PodGroup, u64)>>);
+struct Subsets<'a>(BTreeMap<String, Vec<(&'a PodGroup, u64)>>);
 
-impl Subsets {
-    fn of(cluster: &Cluster, state: &State<'_>, service: &Service, port: &Port) -> Self {
-        let mut subsets: BTreeMap<String, Vec<(PodGroup, u64)>> = BTreeMap::new();
+impl<'a> Subsets<'a> {
+    fn of(cluster: &'a Cluster, state: &State<'_>, service: &Service, port: &Port) -> Self {
+        let mut subsets: BTreeMap<String, Vec<(&PodGroup, u64)>> = BTreeMap::new();
         for (pods, halves) in cluster.behind(state, service, port, &[]) {
             let Some(version) = pods.labels.get(VERSION_LABEL).and_then(Value::as_str) else {
                 continue;
@@ -174,7 +174,7 @@ impl Subsets {
     }
 }
 
-fn spread(pods: &[(PodGroup, u64)]) -> Outcome {
+fn spread(pods: &[(&PodGroup, u64)]) -> Outcome {
     let total: u64 = pods.iter().map(|(_, halves)| halves).sum();
     let mut outcome = Outcome::default();
     for (group, halves) in pods {
@@ -223,7 +223,7 @@ impl Strategy {
     }
 
     /// Whether its template becomes the routes.
-    fn is_followed(&self, subsets: &Subsets) -> bool {
+    fn is_followed(&self, subsets: &Subsets<'_>) -> bool {
         let mut named = self.weights.iter();
         match self.policy.as_str() {
             "Paused" => false,
@@ -232,7 +232,7 @@ impl Strategy {
         }
     }
 
-    fn follow(&self, subsets: &Subsets) -> Outcome {
+    fn follow(&self, subsets: &Subsets<'_>) -> Outcome {
         if let Some(governor) = &self.governor {
             return subsets.reach(governor, &self.object);
         }
