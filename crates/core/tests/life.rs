@@ -12,13 +12,14 @@ use tidegate_core::change::ChangeSet;
 use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::Failure;
 use tidegate_core::phase::{Phase, Position};
+use tidegate_core::provider::ProviderId;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
 use tidegate_core::standing::Standing;
 use tidegate_core::start::{StartRequest, start};
 use tidegate_core::transition::{NextRequest, Transition, abort, next};
 
-use generate::{Choices, MARK, repository};
+use generate::{Choices, MARK, manifests, repository};
 
 const TOP: &str = "";
 
@@ -60,6 +61,28 @@ fn show(repo: &MemoryRepo) -> String {
         .iter()
         .map(|(path, text)| format!("#- {path}\n{text}\n"))
         .collect()
+}
+
+/// The traffic systems of plain manifests.
+const SYSTEMS: [ProviderId; 6] = [
+    ProviderId::GatewayApi,
+    ProviderId::IstioHosts,
+    ProviderId::AppMesh,
+    ProviderId::Smi,
+    ProviderId::Kubesphere,
+    ProviderId::Replicas,
+];
+
+fn init_with(repo: &mut MemoryRepo, provider: ProviderId) -> Result<Option<Transition>, TestCaseError> {
+    let request = StartRequest {
+        workload: Some(manifests::workload(provider).to_owned()),
+        // Of a TrafficSplit nothing is there to be found.
+        provider: (provider == ProviderId::Smi).then(|| provider.as_str().to_owned()),
+        canary_tag: Some(manifests::NEW.to_owned()),
+        steps: Some(vec![50, 100]),
+        ..StartRequest::default()
+    };
+    step(repo, |checkout| Ok(start(checkout, &request)?.transition))
 }
 
 fn init(repo: &mut MemoryRepo) -> Result<Option<Transition>, TestCaseError> {
@@ -111,6 +134,10 @@ fn edit(repo: &mut MemoryRepo, index: usize) {
     let files: Vec<RepoPath> = repo.files().keys().cloned().collect();
     let mark = format!("{MARK}{index}");
     for path in files {
+        // What a person writes into a file of the release goes with it.
+        if path.file_name().starts_with("tidegate-canary-") {
+            continue;
+        }
         let text = repo.files()[&path].replace(&mark, "edited by a person");
         repo.set(path, Some(text));
     }
@@ -176,6 +203,67 @@ proptest! {
                 next(checkout, &checkout.application.releases[0], &request)
             })?;
             prop_assert!(again.is_none(), "{:?}", again);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Every traffic system of plain manifests: a life changes the image and nothing else, whatever a person edits
+    /// meanwhile; each phase is read as itself.
+    #[test]
+    fn a_life_among_plain_manifests_changes_the_image_alone(
+        choices in choices(), system in 0..SYSTEMS.len(), moment in 0_usize..16, mark in 0_usize..4,
+    ) {
+        let provider = SYSTEMS[system];
+        let mut repo = manifests::repository(&mut Choices::new(&choices), provider);
+        let mut expected = repo.clone();
+        edit(&mut expected, mark);
+        for (path, text) in expected.clone().files() {
+            expected.set(path.clone(), Some(text.replace(manifests::OLD, manifests::NEW)));
+        }
+        init_with(&mut repo, provider)?;
+        let mut seen = vec![Phase::Idle];
+        for count in 0.. {
+            if count == moment {
+                edit(&mut repo, mark);
+            }
+            prop_assert!(count < 20, "{}", show(&repo));
+            if go_on(&mut repo)?.is_none() {
+                break;
+            }
+            match position(&repo) {
+                Some(Position::At(phase)) if seen.last() != Some(&phase) => seen.push(phase),
+                Some(Position::At(_)) => {}
+                None => seen.push(Phase::Tidy),
+                Some(other) => prop_assert!(false, "{:?}\n{}", other, show(&repo)),
+            }
+        }
+        prop_assert_eq!(seen, Phase::all(provider.form()).collect::<Vec<_>>());
+        edit(&mut repo, mark);
+        same(&repo, &expected)?;
+    }
+
+    #[test]
+    fn abort_among_plain_manifests_gives_the_start_back(
+        choices in choices(), system in 0..SYSTEMS.len(), stop in 0_usize..14,
+    ) {
+        let provider = SYSTEMS[system];
+        let mut repo = manifests::repository(&mut Choices::new(&choices), provider);
+        let start = repo.clone();
+        init_with(&mut repo, provider)?;
+        for _ in 0..stop {
+            go_on(&mut repo)?;
+        }
+        if position(&repo).is_some() {
+            for count in 0.. {
+                prop_assert!(count < 20, "{}", show(&repo));
+                if go_back(&mut repo)?.is_none() {
+                    break;
+                }
+            }
+            same(&repo, &start)?;
         }
     }
 }

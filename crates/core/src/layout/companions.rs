@@ -508,6 +508,7 @@ impl<'a> Twin<'a> {
                 is_aimed = true;
             } else if inner.as_str().is_some_and(|text| self.names.contains_key(text))
                 && !is_explained(pointer)
+                && !self.is_of_both(pointer, inner)
             {
                 unknown.get_or_insert_with(|| pointer.clone());
             }
@@ -516,6 +517,16 @@ impl<'a> Twin<'a> {
             (true, _) => Aim::Workload,
             (false, Some(at)) => Aim::Unknown(at),
             (false, None) => Aim::Elsewhere,
+        }
+    }
+
+    /// Whether a value is one of a label that the copy's pods carry as well: what selects by it is about both.
+    fn is_of_both(&self, pointer: &PointerBuf, value: &Value) -> bool {
+        let tokens = pointer.tokens().map(|token| token.decoded().into_owned());
+        let tokens: Vec<String> = tokens.collect();
+        match tokens.iter().any(|token| token == "matchExpressions") {
+            true => self.copy_pods.values().any(|carried| carried == value),
+            false => tokens.last().and_then(|key| self.copy_pods.get(key)) == Some(value),
         }
     }
 

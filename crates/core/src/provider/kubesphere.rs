@@ -133,7 +133,7 @@ impl Provider for Kubesphere {
                 key: release.copy.clone(),
                 labels: IndexMap::from([version]),
                 image: release.canary.clone(),
-                replicas: IndexMap::new(),
+                replicas: scaled(application, release),
             }));
         }
         match promote(application, release, shape) {
@@ -225,6 +225,22 @@ impl Provider for Kubesphere {
         }
         vec![(strategy.object.clone(), Value::Array(operations))]
     }
+}
+
+/// Where an autoscaler sets how many pods there are, the copy begins with the fewest: it may come before its own
+/// autoscaler, and callers past all routes meet as many of its pods as of the workload's.
+fn scaled(application: &Application, release: &Release) -> IndexMap<String, u64> {
+    let fewest = |name: &String| {
+        let of = |group, kind| application.generated(name, &release.workload, group, kind);
+        let said = of("apps", "Deployment")?
+            .value
+            .pointer("/spec/replicas")?
+            .as_u64()?;
+        let scaler = of("autoscaling", "HorizontalPodAutoscaler")?;
+        let least = scaler.value.pointer("/spec/minReplicas").and_then(Value::as_u64);
+        Some((name.clone(), said.min(least.unwrap_or(1))))
+    };
+    application.environments.keys().filter_map(fewest).collect()
 }
 
 fn is_strategy(object: &ObjectRef) -> bool {

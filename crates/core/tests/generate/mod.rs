@@ -1,4 +1,6 @@
-//! Generated repositories in the GAP layout: hand-written YAML in many styles.
+//! Generated repositories: hand-written YAML in many styles; in the GAP layout here, plain manifests in `manifests`.
+
+pub(crate) mod manifests;
 
 use std::collections::BTreeMap;
 
