@@ -344,6 +344,105 @@ fn abort_after(life: &Life, count: usize) -> bool {
     true
 }
 
+/// A release whose files look as if a person had written them by the traffic system's manual: recognised, taken over, and
+/// carried to its end or aborted, with what was written for it.
+#[test]
+fn a_canary_made_by_hand_is_taken_over_in_every_traffic_system() {
+    for life in LIVES.into_iter().filter(|life| !life.promotes.is_empty()) {
+        for verb in ["next", "abort"] {
+            let repository = Repository::of(life.fixture);
+            let start = repository.tree();
+            by_hand(life, &repository);
+            let status = ["-C", life.at, "status", "--format", "json"];
+            let status: Value =
+                serde_json::from_str(&repository.run(&status).expect(0).stdout).expect("JSON");
+            let release = &status["releases"][0];
+            assert_eq!(release["recorded"], false, "{}", life.fixture);
+            assert_eq!(release["workload"], life.workload, "{}", life.fixture);
+            assert_eq!(release["phases"][0], "ramp", "{}: {release:#}", life.fixture);
+            let before = repository.tree();
+            repository.step(life.at, &["init", "--adopt"]);
+            let changed = repository
+                .tree()
+                .into_iter()
+                .filter(|(name, bytes)| before.get(name) != Some(bytes));
+            let changed: Vec<String> = changed.map(|(name, _)| name).collect();
+            assert!(
+                matches!(changed.as_slice(), [only] if only.starts_with(".tidegate/releases")),
+                "{changed:?}"
+            );
+            for _ in 0..20 {
+                if repository.read_phase(life.at, life.workload) == ["idle"] {
+                    break;
+                }
+                repository.step(life.at, &[verb]);
+            }
+            let mut expected = start;
+            for (file, before, after) in life.promotes.iter().copied().filter(|_| verb == "next") {
+                let text = String::from_utf8(expected[file].clone())
+                    .expect("UTF-8")
+                    .replace(before, after);
+                expected.insert(file.to_owned(), text.into_bytes());
+            }
+            let mut tree = repository.tree();
+            // A route that is the person's stays, for the workload alone.
+            if let Some(split) = tree.remove("new-books.yaml") {
+                let split = String::from_utf8(split).expect("UTF-8");
+                assert!(
+                    split.contains("kind: TrafficSplit") && split.contains("weight: 100"),
+                    "{split}"
+                );
+                assert!(
+                    !split.contains("books-v2") && !split.contains("Deployment"),
+                    "{split}"
+                );
+            }
+            assert_same_tree(&tree, &expected);
+        }
+    }
+}
+
+/// Everything that tells who wrote the files of a release in `ramp` is taken out of them.
+fn by_hand(life: &Life, repository: &Repository) {
+    repository.step(life.at, life.init);
+    while repository.read_phase(life.at, life.workload) != ["ramp"] {
+        repository.step(life.at, &["next"]);
+    }
+    // Of pods that are more than before nobody could tell how many there were.
+    if life.fixture.starts_with("replicas/") {
+        repository.step(life.at, &["next"]);
+    }
+    for (name, bytes) in repository.tree() {
+        let path = repository.path().join(&name);
+        if name.starts_with(".tidegate/") {
+            std::fs::remove_file(path).expect("a file");
+            continue;
+        }
+        let Some(mine) = name
+            .rsplit_once("tidegate-canary-")
+            .map(|(folder, rest)| format!("{folder}new-{rest}"))
+        else {
+            continue;
+        };
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        let mark = format!("tidegate.dev/backend-of: {}", life.workload);
+        let text = text
+            .replace(&format!(", labels: {{{mark}}}"), "")
+            .replace(&format!(", {mark}"), "");
+        let is_mine = |line: &&str| {
+            !line.starts_with("# Written by tidegate")
+                && !line.starts_with("# The last transition")
+                && line.trim() != mark
+        };
+        let lines = text.lines().filter(is_mine).map(|line| format!("{line}\n"));
+        let text = lines.collect::<String>().replace("  labels:\nspec:", "spec:");
+        assert!(!text.contains("tidegate"), "{text}");
+        std::fs::remove_file(path).expect("a file");
+        repository.write(&mine, text);
+    }
+    repository.commit("by hand");
+}
+
 impl Repository {
     /// Runs a command that writes, and commits what it wrote.
     fn step(&self, at: &str, args: &[&str]) {

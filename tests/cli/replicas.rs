@@ -184,3 +184,29 @@ fn more_pods_at_rest_are_left_alone() {
     assert!(repository.read(OBJECTS[1]).contains("replicas: 6 "));
     assert_eq!(repository.read_phase(AT, "notification"), ["idle"]);
 }
+
+/// Two versions behind one Service are a canary; three, or two of one version, are somebody's way of running.
+#[test]
+fn what_stands_side_by_side_is_not_always_a_canary() {
+    let deployment = |name: &str, tag: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  replicas: 1\n  \
+             selector: {{matchLabels: {{app: reviews, of: {name}}}}}\n  template:\n    metadata: {{labels: {{app: reviews, of: {name}}}}}\n    \
+             spec: {{containers: [{{name: reviews, image: \"reviews:{tag}\"}}]}}\n"
+        )
+    };
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: reviews}\n\
+         spec: {selector: {app: reviews}, ports: [{name: http, port: 80}]}\n";
+    let (one, other) = (deployment("reviews-v1", "1"), deployment("reviews-v2", "2"));
+    let same = deployment("reviews-v2", "1");
+    let third = deployment("reviews-v3", "3");
+    for (files, phases) in [
+        (vec![&one, &other], vec!["ramp"]),
+        (vec![&one, &same], vec!["idle"]),
+        (vec![&one, &other, &third], vec!["idle"]),
+    ] {
+        let text = files.into_iter().fold(service.to_owned(), |text, file| text + file);
+        let repository = Repository::with(&[("reviews.yaml", &text)]);
+        assert_eq!(repository.read_phase(".", "reviews-v1"), phases, "{text}");
+    }
+}

@@ -1,24 +1,86 @@
 //! Canaries made by hand: releases that no release file names, read from the files alone.
 
-use crate::model::{Application, Method, PinnedImage, Release, Version, Weight, Workload};
+use indexmap::IndexMap;
+
+use crate::model::{Application, Form, Method, PinnedImage, Release, Version, Weight, Workload};
 use crate::provider::{CANARY_LABEL, ProviderId, VERSION_LABEL};
 use crate::schema::release::DEFAULT_STEPS;
 
-/// The releases that the labels of an application's workloads speak of and no release file names.
-///
-/// A released workload is exposed and carries both labels; its copy is another workload with the same canary
-/// label. Source: the GAP canary guide, first step.
+/// The releases that an application's files speak of and no release file names.
 pub fn unrecorded(application: &Application) -> Vec<Release> {
-    let recorded = |key: &str| application.releases.iter().any(|release| release.workload == key);
-    application
+    let is_recorded = |key: &str| {
+        let mut releases = application.releases.iter();
+        releases.any(|release| release.workload == key || release.copy == key)
+    };
+    let free = application
         .workloads
         .values()
-        .filter(|workload| workload.is_exposed && !recorded(&workload.key))
-        .filter_map(|workload| release(application, workload))
+        .filter(|workload| workload.is_exposed && !is_recorded(&workload.key));
+    let release = |workload| match application.layout.carries(Form::Subsets) {
+        true => labelled(application, workload),
+        false => side_by_side(application, workload).filter(|release| !is_recorded(&release.copy)),
+    };
+    free.filter_map(release).collect()
+}
+
+/// Two versions that are called alike, `reviews-v1` and `reviews-v2`, and share the requests in every environment.
+fn side_by_side(application: &Application, workload: &Workload) -> Option<Release> {
+    let copy = application
+        .workloads
+        .get(&Release::copy_name(&workload.key, Version::Canary))?;
+    let pinned = |workload: &Workload| match &workload.image {
+        Some(image) => PinnedImage {
+            repository: image.repository.clone(),
+            tag: image.tag.clone(),
+        },
+        None => PinnedImage::default(),
+    };
+    let (stable, canary) = (pinned(workload), pinned(copy));
+    // Two of one version are no canary.
+    if stable == canary || stable.tag.is_none() || canary.tag.is_none() {
+        return None;
+    }
+    let fitting = ProviderId::ALL
+        .iter()
+        .copied()
+        .filter(|id| application.layout.carries(id.form()));
+    let release = |provider: ProviderId| {
+        let mut release = Release {
+            copy: copy.key.clone(),
+            workload: workload.key.clone(),
+            copy_runs: Version::Canary,
+            method: Method::Succession,
+            provider,
+            stable: stable.clone(),
+            canary: canary.clone(),
+            from_tag: None,
+            from_weight: None,
+            from_replicas: IndexMap::new(),
+            steps: default_steps(),
+            environment_steps: IndexMap::new(),
+            origin: None,
+        };
+        let system = provider.provider();
+        release.from_replicas = system.own_replicas(application, &release);
+        let shares = |name: &String| {
+            let observed = system.observe(application, &release, name);
+            observed.copy && observed.routes.range().is_some()
+        };
+        application.environments.keys().all(shares).then_some(release)
+    };
+    fitting.filter_map(release).next()
+}
+
+fn default_steps() -> Vec<Weight> {
+    DEFAULT_STEPS
+        .iter()
+        .filter_map(|step| Weight::new((*step).into()))
         .collect()
 }
 
-fn release(application: &Application, workload: &Workload) -> Option<Release> {
+/// A released workload is exposed and carries both labels; its copy is another workload with the same canary
+/// label. Source: the GAP canary guide, first step.
+fn labelled(application: &Application, workload: &Workload) -> Option<Release> {
     let mark = workload.pod_labels.get(CANARY_LABEL)?;
     let version = workload.pod_labels.get(VERSION_LABEL)?;
     let copy_runs = match version.as_str() {
@@ -46,12 +108,9 @@ fn release(application: &Application, workload: &Workload) -> Option<Release> {
         canary: PinnedImage::default(),
         from_tag: None,
         from_weight: None,
-        from_replicas: indexmap::IndexMap::new(),
-        steps: DEFAULT_STEPS
-            .iter()
-            .filter_map(|step| Weight::new((*step).into()))
-            .collect(),
-        environment_steps: indexmap::IndexMap::new(),
+        from_replicas: IndexMap::new(),
+        steps: default_steps(),
+        environment_steps: IndexMap::new(),
         origin: None,
     })
 }

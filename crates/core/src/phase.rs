@@ -392,7 +392,9 @@ pub fn recognise(environments: &IndexMap<String, Observed>, form: Form, is_recor
     let phases: Option<Vec<Phase>> = environments.values().map(phase_of).collect();
     if let Some(phase) = phases.as_deref().and_then(together) {
         return match phase {
-            Phase::Hold if !is_recorded => Position::Ambiguous(Phase::Widen, Phase::Hold),
+            Phase::Hold if !is_recorded && form == Form::Subsets => {
+                Position::Ambiguous(Phase::Widen, Phase::Hold)
+            }
             phase => Position::At(phase),
         };
     }

@@ -50,12 +50,15 @@ pub struct Start {
 /// Errors: every reason why a canary cannot start here, each with its place.
 pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, Failure> {
     let application = &checkout.application;
-    let workload = choose_workload(application, request.workload.as_deref())?;
-    let provider = choose_provider(application, &workload.key, request.provider.as_deref())?;
+    let workload = choose_workload(application, request.workload.as_deref(), request.adopt)?;
     let known = application
         .releases
         .iter()
         .find(|release| release.workload == workload.key);
+    let provider = match known {
+        Some(known) => known.provider,
+        None => choose_provider(application, &workload.key, request.provider.as_deref())?,
+    };
     if let Some(recorded) = known.filter(|release| release.origin.is_some()) {
         return already_recorded(recorded, request);
     }
@@ -108,6 +111,7 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
 fn choose_workload<'a>(
     application: &'a Application,
     wanted: Option<&str>,
+    is_adopted: bool,
 ) -> Result<&'a Workload, Diagnostic> {
     let keys = || application.workloads.keys().map(String::as_str);
     if let Some(wanted) = wanted {
@@ -122,6 +126,14 @@ fn choose_workload<'a>(
             .iter()
             .any(|release| release.workload == workload.key && release.origin.is_some())
     };
+    let by_hand: Vec<&Release> = application
+        .releases
+        .iter()
+        .filter(|release| release.origin.is_none())
+        .collect();
+    if let ([only], true) = (by_hand.as_slice(), is_adopted) {
+        return Ok(&application.workloads[&only.workload]);
+    }
     let exposed: Vec<&Workload> = application
         .workloads
         .values()
@@ -165,6 +177,7 @@ fn why_this(application: &Application, request: &StartRequest) -> &'static str {
         .filter(|workload| workload.is_exposed)
         .count();
     match (&request.workload, exposed) {
+        _ if request.adopt => "in a canary made by hand",
         (Some(_), _) => "as asked",
         (None, 1) => "the only one that can be reached",
         (None, _) => "the only one that can be reached and has no release",

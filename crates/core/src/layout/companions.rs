@@ -304,7 +304,10 @@ fn sources(application: &Application) -> Vec<(Source, Location, Value)> {
             found.push((source, location.clone(), value.clone()));
         }
     };
-    let is_generated = |location: &Location| location.pointer().is_some_and(|pointer| !pointer.is_root());
+    // What stands inside of a document of plain manifests is an item of a list: the user's like all others.
+    let is_spec = application.layout == LayoutId::Gap;
+    let is_generated =
+        |location: &Location| is_spec && location.pointer().is_some_and(|pointer| !pointer.is_root());
     for environment in application.environments.values() {
         for manifest in environment
             .base

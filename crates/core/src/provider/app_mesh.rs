@@ -91,6 +91,10 @@ impl Backends for AppMesh {
         0
     }
 
+    fn least_weight(&self) -> Option<u64> {
+        Some(100)
+    }
+
     /// The name of the VirtualNode whose pods or host are the Service's.
     fn name_of(&self, environment: &Environment, service: &Manifest) -> Option<String> {
         Some(node(environment, service)?.object.name.clone())

@@ -39,6 +39,11 @@ pub(super) trait Backends: Sync {
     /// What an entry without a weight counts.
     fn default_weight(&self) -> u64;
 
+    /// What the only entry of a list has to say as its weight, where it may not leave it out.
+    fn least_weight(&self) -> Option<u64> {
+        None
+    }
+
     /// What routes call a Service's pods, where that is not the Service's name.
     fn name_of(&self, _environment: &Environment, service: &Manifest) -> Option<String> {
         Some(service.object.name.clone())
@@ -186,12 +191,18 @@ impl<B: Backends> Provider for B {
             let Some(pair) = Pair::of(self, application, release, environment) else {
                 continue;
             };
-            if shape.subsets {
-                intents.extend(pair.objects().map(|object| Intent::Backend {
-                    environments: vec![environment.name.clone()],
+            let environments = || vec![environment.name.clone()];
+            match shape.subsets {
+                true => intents.extend(pair.objects().map(|object| Intent::Backend {
+                    environments: environments(),
                     of: object.object.clone(),
                     name: release.name_for_copy(&object.object.name),
-                }));
+                })),
+                false => intents.extend(pair.objects().filter_map(|object| {
+                    let object = pair.of_copy(object)?.object.clone();
+                    let environments = environments();
+                    Some(Intent::NoObject { environments, object })
+                })),
             }
             let routes = shape.routes.get(&environment.name).copied();
             match pair.routes(routes.unwrap_or(Routes::Plain), release.from_weight) {

@@ -47,6 +47,7 @@ impl Provider for Replicas {
             problems.extend(scaler(environment, release));
             problems.extend(own_version(release, deployment));
             problems.extend(narrow_services(environment, release, deployment));
+            problems.extend(other_pods(environment, release));
             let unlike = other_image(application, &release.workload, environment);
             let hint = "let every environment run the same version before a release begins";
             problems.extend(unlike.map(|found| found.hint(hint)));
@@ -87,7 +88,7 @@ impl Provider for Replicas {
 
     fn own_replicas(&self, application: &Application, release: &Release) -> IndexMap<String, u64> {
         let environments = application.environments.keys();
-        let total = |name: &String| (name.clone(), Pods::of(application, release, name).stable);
+        let total = |name: &String| (name.clone(), Pods::of(application, release, name).total);
         environments.map(total).collect()
     }
 
@@ -135,6 +136,7 @@ impl Provider for Replicas {
         let of = |workload| application.deployed(environment, workload, "apps", "Deployment");
         let pods = Pods::of(application, release, environment);
         let has_copy = of(&release.copy).is_some();
+        let is_shared = is_shared(&application.environments[environment], release);
         let at = of(&release.workload).map(replicas_at);
         let mut drift = Vec::new();
         if has_copy && pods.stable + pods.canary < pods.total {
@@ -151,7 +153,7 @@ impl Provider for Replicas {
             });
         }
         Observed {
-            routes: match has_copy {
+            routes: match has_copy && is_shared {
                 true => pods.routes(),
                 false => Routes::Plain,
             },
@@ -300,6 +302,43 @@ pub(super) fn own_version(release: &Release, deployment: &Manifest) -> Option<Di
         let problem =
             Diagnostic::error(Code::CanaryImpossible, message).at(deployment.origin.below(&at).as_key());
         problem.hint("give them another value first")
+    })
+}
+
+/// Whether one Service spreads the requests over the pods of both versions, and over no others.
+fn is_shared(environment: &Environment, release: &Release) -> bool {
+    let mut services = services(environment, &release.workload);
+    services.any(|service| {
+        let is_behind = |workload: &str| {
+            let mut known = super::backends::services(environment, workload);
+            known.any(|other| other.object == service.object)
+        };
+        is_behind(&release.copy) && other_workload(environment, release, service).is_none()
+    })
+}
+
+/// A workload besides the two versions whose pods a Service selects.
+fn other_workload<'e>(
+    environment: &'e Environment,
+    release: &Release,
+    service: &Manifest,
+) -> Option<&'e String> {
+    let mut workloads = environment.parts.keys();
+    workloads.find(|workload| {
+        **workload != release.workload
+            && **workload != release.copy
+            && services(environment, workload).any(|other| other.object == service.object)
+    })
+}
+
+/// Pods of others behind the Service would take shares that nobody counts.
+fn other_pods(environment: &Environment, release: &Release) -> Option<Diagnostic> {
+    services(environment, &release.workload).find_map(|service| {
+        let other = other_workload(environment, release, service)?;
+        let message = format!("{} selects the pods of `{other}` too", service.object);
+        let at = service.origin.below(&["spec", "selector"]).as_key();
+        let problem = Diagnostic::error(Code::CanaryImpossible, message).at(at);
+        Some(problem.hint("shares are numbers of pods: let it select those of one workload only"))
     })
 }
 

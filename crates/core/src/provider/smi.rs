@@ -50,6 +50,10 @@ impl Backends for Smi {
         0
     }
 
+    fn least_weight(&self) -> Option<u64> {
+        Some(100)
+    }
+
     fn hosts(&self, route: &Value) -> Vec<String> {
         let root = route.pointer("/spec/service").and_then(Value::as_str);
         root.map(str::to_owned).into_iter().collect()

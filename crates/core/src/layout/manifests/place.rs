@@ -30,6 +30,7 @@ pub(super) fn place(
         release,
         draft: Draft::new(application),
         added: Vec::new(),
+        unwanted: Vec::new(),
         written: Vec::new(),
         problems: Vec::new(),
     };
@@ -50,6 +51,8 @@ struct Place<'a> {
     draft: Draft<'a>,
     /// What was added, each with its file: what lies in a shared folder is the same document for several environments.
     added: Vec<(RepoPath, ObjectRef)>,
+    /// What no intent wants to be there any more.
+    unwanted: Vec<Location>,
     /// What was written over the user's, each with its environment.
     written: Vec<(Location, Value, String)>,
     problems: Vec<Diagnostic>,
@@ -164,7 +167,11 @@ impl<'a> Place<'a> {
 
     fn backend(&mut self, environments: &[String], of: &ObjectRef, name: &str) {
         for environment in self.environments(environments) {
-            let (Some(original), None) = (find(environment, of), find(environment, &of.renamed(name))) else {
+            let found = find(environment, &of.renamed(name));
+            if let Some(by_hand) = found.filter(|found| !is_backend(found)) {
+                self.mark(by_hand);
+            }
+            let (Some(original), None) = (find(environment, of), found) else {
                 continue;
             };
             if !self.is_new(&original.origin, of.renamed(name)) {
@@ -179,6 +186,21 @@ impl<'a> Place<'a> {
                 Err(problem) => self.problems.push(problem),
             }
         }
+    }
+
+    /// Says of a backend that a person wrote what those of a release say.
+    fn mark(&mut self, backend: &Manifest) {
+        let mut wanted = self.now(&backend.origin).unwrap_or_else(|| backend.value.clone());
+        if wanted
+            .pointer("/metadata/labels")
+            .and_then(|labels| labels.get(BACKEND_LABEL))
+            .is_some()
+        {
+            return;
+        }
+        wanted["metadata"]["labels"][BACKEND_LABEL] = json!(self.release.workload);
+        let written = self.replace(&backend.origin, &wanted);
+        self.keep(written);
     }
 
     fn object(&mut self, environments: &[String], value: &Value) {
@@ -209,9 +231,8 @@ impl<'a> Place<'a> {
 
     fn no_object(&mut self, environments: &[String], object: &ObjectRef) {
         for environment in self.environments(environments) {
-            let found = find(environment, object).filter(|found| self.application.owns(&found.origin));
-            if let Some(found) = found {
-                self.draft.remove_document(&found.origin);
+            if let Some(found) = find(environment, object) {
+                self.unwanted.push(found.origin.clone());
             }
         }
     }
@@ -254,6 +275,12 @@ impl<'a> Place<'a> {
         }
         self.written
             .push((origin.clone(), wanted.clone(), environment.name.clone()));
+        let written = self.replace(origin, wanted);
+        self.keep(written);
+    }
+
+    /// Writes an object over what its document, or its item of a list, says.
+    fn replace(&mut self, origin: &Location, wanted: &Value) -> Result<(), Diagnostic> {
         let (document, pointer) = (origin.document().unwrap_or(0), origin.pointer());
         let stream = self.draft.stream(&origin.file);
         let mut whole = match stream.and_then(|stream| stream.documents().get(document)) {
@@ -264,11 +291,10 @@ impl<'a> Place<'a> {
             None => whole = wanted.clone(),
             Some(pointer) => match pointer.resolve_mut(&mut whole) {
                 Ok(place) => *place = wanted.clone(),
-                Err(_) => return,
+                Err(_) => return Ok(()),
             },
         }
-        let written = self.draft.reconcile(origin, &whole);
-        self.keep(written);
+        self.draft.reconcile(origin, &whole)
     }
 
     /// What exists for the release alone and is not wanted any more.
@@ -283,10 +309,6 @@ impl<'a> Place<'a> {
             })
             .collect();
         // What reaches the copy may outlive it, and goes by its own intent.
-        let is_backend = |manifest: &Manifest| {
-            let labels = manifest.value.pointer("/metadata/labels");
-            labels.is_some_and(|labels| labels.get(BACKEND_LABEL).is_some())
-        };
         let ours = self.application.environments.values().flat_map(|environment| {
             environment
                 .base
@@ -294,15 +316,55 @@ impl<'a> Place<'a> {
                 .filter(|manifest| self.application.owns(&manifest.origin))
         });
         let file = format!("{OWNED_PREFIX}{}.yaml", self.release.workload);
-        let unwanted: Vec<Location> = ours
+        let unwanted = ours
             .filter(|manifest| manifest.origin.file.file_name() == file)
             .filter(|manifest| !wanted.contains(&manifest.object) && (is_backend(manifest) || !has_copy))
-            .map(|manifest| manifest.origin.clone())
-            .collect();
-        unwanted
-            .iter()
-            .for_each(|origin| self.draft.remove_document(origin));
+            .map(|manifest| manifest.origin.clone());
+        let mut unwanted: Vec<Location> = unwanted.chain(std::mem::take(&mut self.unwanted)).collect();
+        if !has_copy {
+            unwanted.extend(self.by_hand());
+        }
+        unwanted.sort_by(|one, other| place_of(other).cmp(&place_of(one)));
+        unwanted.dedup();
+        for origin in unwanted {
+            match origin.pointer().filter(|pointer| !pointer.is_root()).cloned() {
+                None => self.draft.remove_document(&origin),
+                Some(at) => {
+                    let removed = self.draft.edit(&origin, &[tidegate_yaml::Edit::Remove { at }]);
+                    self.keep(removed);
+                }
+            }
+        }
     }
+
+    /// What a person wrote for the copy, in files of their own: its Deployment, and what is aimed at its pods.
+    fn by_hand(&self) -> Vec<Location> {
+        let environments = self.application.environments.values();
+        let deployments = environments.filter_map(|environment| {
+            self.application
+                .generated(&environment.name, &self.release.copy, "apps", "Deployment")
+        });
+        let deployments = deployments.map(|deployment| deployment.origin.clone());
+        deployments
+            .chain(companions::of_copy(self.application, self.release))
+            .collect()
+    }
+}
+
+/// Whether routes alone reach an object.
+fn is_backend(manifest: &Manifest) -> bool {
+    let labels = manifest.value.pointer("/metadata/labels");
+    labels.is_some_and(|labels| labels.get(BACKEND_LABEL).is_some())
+}
+
+/// Later places come first, so that taking one out moves no other.
+fn place_of(location: &Location) -> (RepoPath, Option<usize>, Vec<usize>) {
+    let tokens = location
+        .pointer()
+        .into_iter()
+        .flat_map(|pointer| pointer.tokens());
+    let indexes = tokens.filter_map(|token| token.decoded().parse().ok());
+    (location.file.clone(), location.document(), indexes.collect())
 }
 
 fn find<'e>(environment: &'e Environment, object: &ObjectRef) -> Option<&'e Manifest> {

@@ -314,7 +314,7 @@ impl<'a, B: Backends> Pair<'a, B> {
             }
             Routes::Plain | Routes::CanaryOnly if canary.is_none() => vec![stable_entry],
             Routes::Plain | Routes::CanaryOnly => {
-                set_weight(&mut stable_entry, from_weight);
+                set_weight(&mut stable_entry, from_weight.or(self.backends.least_weight()));
                 vec![stable_entry]
             }
         }))
