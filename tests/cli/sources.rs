@@ -35,10 +35,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "schema",
         ],
     ),
+    ("argo_cd", &[]),
     ("diagnostic", &["repo"]),
     (
         "layout",
         &[
+            "argo_cd",
             "change",
             "diagnostic",
             "manifest",
@@ -65,10 +67,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "transition",
         ],
     ),
-    ("prover", &["diagnostic", "manifest", "model", "provider", "repo"]),
+    (
+        "prover",
+        &["argo_cd", "diagnostic", "manifest", "model", "provider", "repo"],
+    ),
     (
         "provider",
-        &["prover", "diagnostic", "manifest", "model", "render"],
+        &["argo_cd", "prover", "diagnostic", "manifest", "model", "render"],
     ),
     (
         "rehearsal",

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::model::{Application, Form, Method, PinnedImage, Release, Version, Weight, Workload};
+use crate::model::{Application, Form, Method, Order, PinnedImage, Release, Version, Weight, Workload};
 use crate::provider::{CANARY_LABEL, ProviderId, VERSION_LABEL};
 use crate::schema::release::DEFAULT_STEPS;
 
@@ -54,6 +54,7 @@ fn side_by_side(application: &Application, workload: &Workload) -> Option<Releas
             stable: stable.clone(),
             canary: canary.clone(),
             from_tag: None,
+            order: Order::Any,
             from_weight: None,
             from_replicas: IndexMap::new(),
             steps: default_steps(),
@@ -107,6 +108,7 @@ fn labelled(application: &Application, workload: &Workload) -> Option<Release> {
         }),
         canary: PinnedImage::default(),
         from_tag: None,
+        order: Order::Any,
         from_weight: None,
         from_replicas: IndexMap::new(),
         steps: default_steps(),

@@ -11,6 +11,7 @@
 //! loaded and observed again, and must read as the phase that was asked for.
 
 pub mod adopt;
+mod argo_cd;
 pub mod change;
 pub mod check;
 pub mod checkout;

@@ -195,6 +195,18 @@ pub enum Method {
     Coexistence,
 }
 
+/// What is known about the order in which objects are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Nothing: every subset may be live.
+    #[default]
+    Any,
+    /// What Argo CD guarantees inside one sync: waves, prunes first, the order of kinds.
+    ///
+    /// Source: gitops-engine, `pkg/sync/sync_tasks.go`, `pkg/sync/sync_context.go`.
+    ArgoCd,
+}
+
 /// The intent to take one workload through a canary, and the facts about its start that the files lose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Release {
@@ -222,6 +234,8 @@ pub struct Release {
     pub steps: Vec<Weight>,
     /// Steps of environments that have their own.
     pub environment_steps: IndexMap<String, Vec<Weight>>,
+    /// Whether objects of the release say when one sync of Argo CD applies and deletes them, besides.
+    pub order: Order,
     /// Where the release is written; `None` for a canary made by hand, read from the files alone.
     pub origin: Option<Location>,
 }

@@ -9,7 +9,7 @@ use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location};
 use crate::layout::{self, LayoutId};
 use crate::manifest::Manifest;
-use crate::model::{Application, Form, Method, PinnedImage, Release, Version, Weight, Workload};
+use crate::model::{Application, Form, Method, Order, PinnedImage, Release, Version, Weight, Workload};
 use crate::phase::{Phase, Position};
 use crate::plan::Step;
 use crate::provider::{CANARY_LABEL, ProviderId, VERSION_LABEL};
@@ -348,6 +348,7 @@ fn new_release(
         },
         canary,
         from_tag,
+        order: Order::Any,
         from_weight: None,
         from_replicas: indexmap::IndexMap::new(),
         steps,

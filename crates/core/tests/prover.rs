@@ -126,6 +126,8 @@
 //! | unknown parts said | `istio::what_is_not_judged_is_said` | CUSTOM |
 #![expect(clippy::disallowed_methods, reason = "fixtures are files")]
 
+#[path = "prover/argo_cd.rs"]
+mod argo_cd;
 #[path = "prover/backends.rs"]
 mod backends;
 mod fixtures;

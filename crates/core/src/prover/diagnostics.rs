@@ -1,8 +1,8 @@
 //! A verdict in words: what is applied, which requests fail, what to do instead.
 
 use super::invariants::percent;
-use super::order::SYNC_WAVE;
 use super::{Applied, ChangeKind, CounterExample, Invariant, Order, Proof, Repair, Wave};
+use crate::argo_cd::SYNC_WAVE;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::ObjectRef;
 use crate::model::Environment;

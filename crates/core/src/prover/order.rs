@@ -3,19 +3,9 @@
 use serde_json::Value;
 
 use super::World;
+use crate::argo_cd::{PRUNE_LAST, SYNC_OPTIONS, SYNC_WAVE};
 use crate::manifest::{Manifest, ObjectRef};
-
-/// What is known about the order in which objects are applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Order {
-    /// Nothing: every subset may be live.
-    #[default]
-    Any,
-    /// What Argo CD guarantees inside one sync: waves, prunes first, the order of kinds.
-    ///
-    /// Source: gitops-engine, `pkg/sync/sync_tasks.go`, `pkg/sync/sync_context.go`.
-    ArgoCd,
-}
+pub use crate::model::Order;
 
 impl Order {
     /// Every order.
@@ -44,9 +34,6 @@ impl Order {
         Constraints { turns, ranks }
     }
 }
-
-/// The annotation that says in which wave of a sync an object is applied.
-pub(super) const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
 
 /// When an object is applied, seen from one commit of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,8 +207,8 @@ fn mirrored(waves: &[i64], wave: i64) -> i64 {
 
 /// Read from the live object, so from the state before.
 fn is_pruned_last(before: &Manifest) -> bool {
-    let options = annotation(before, "argocd.argoproj.io/sync-options").unwrap_or_default();
-    options.split(',').any(|option| option.trim() == "PruneLast=true")
+    let options = annotation(before, SYNC_OPTIONS).unwrap_or_default();
+    options.split(',').any(|option| option.trim() == PRUNE_LAST)
 }
 
 fn annotation<'a>(manifest: &'a Manifest, name: &str) -> Option<&'a str> {

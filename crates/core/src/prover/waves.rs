@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::order::{SYNC_WAVE, wave};
+use super::order::wave;
 use super::{Order, Question, prove};
+use crate::argo_cd::SYNC_WAVE;
 use crate::manifest::{Manifest, ManifestSet, ObjectRef};
 use crate::provider::ProviderId;
 

@@ -9,9 +9,12 @@ use serde_json::{Map, Value, json};
 
 use super::{Basis, CopyIntent, canary_mark, same_weight, version_labels};
 use super::{CANARY_LABEL, DEFAULT_MARK, Intent, Observed, Provider, ProviderId, VERSION_LABEL};
+use crate::argo_cd::{PRUNE_LAST, SYNC_OPTIONS, SYNC_WAVE};
 use crate::diagnostic::{Code, Diagnostic, Location, Severity};
 use crate::manifest::{Manifest, ObjectRef, first_difference};
-use crate::model::{Application, Environment, Form, Release, Routes, Shape, TargetedPatch, Version, Weight};
+use crate::model::{
+    Application, Environment, Form, Order, Release, Routes, Shape, TargetedPatch, Version, Weight,
+};
 use crate::render::render_object;
 
 mod callers;
@@ -340,6 +343,9 @@ struct Mesh {
     /// Subsets that select none of their version's pods.
     wrong_subsets: Vec<Diagnostic>,
     from_weight: Option<u64>,
+    order: Order,
+    /// Whether routes and Service say in which wave they are applied, too.
+    has_waves: bool,
     /// The canary label's value where it is not the usual one: then subsets name it too.
     own_mark: Option<String>,
 }
@@ -365,6 +371,8 @@ impl Mesh {
             has_subsets: false,
             wrong_subsets: Vec::new(),
             from_weight: release.from_weight,
+            order: release.order,
+            has_waves: release.order == Order::ArgoCd && !has_own_routes(application),
             own_mark: Some(canary_mark(application, release)).filter(|mark| mark != DEFAULT_MARK),
         };
         mesh.find_subsets(application, release, environment);
@@ -532,12 +540,15 @@ impl Mesh {
         let environments = vec![environment.name.clone()];
         let subsets = [self.subset(Version::Stable), self.subset(Version::Canary)];
         let Some(found) = self.found_rule(environment) else {
-            let value = json!({
+            let mut value = json!({
                 "apiVersion": self.api_version,
                 "kind": "DestinationRule",
                 "metadata": {"name": self.rule_name},
                 "spec": {"host": self.host, "subsets": subsets},
             });
+            if self.order == Order::ArgoCd {
+                value["metadata"]["annotations"] = json!({SYNC_OPTIONS: PRUNE_LAST});
+            }
             return Intent::Object { environments, value };
         };
         let mut value = found.value.clone();
@@ -592,6 +603,11 @@ impl Mesh {
     /// What a person added to the rule of ours would go with it.
     fn check_own_rule(&self, found: &Manifest) -> Result<(), Diagnostic> {
         let mut plain = found.value.clone();
+        if found.value.pointer("/metadata/annotations") == Some(&json!({SYNC_OPTIONS: PRUNE_LAST}))
+            && let Some(metadata) = plain.get_mut("metadata").and_then(Value::as_object_mut)
+        {
+            metadata.shift_remove("annotations");
+        }
         if let Some(subsets) = subsets_of(&mut plain) {
             subsets.retain(|subset| !self.is_subset(subset));
         }
@@ -628,13 +644,21 @@ impl Mesh {
             true => Intent::Patch {
                 environments,
                 target,
-                fields,
+                fields: self.in_wave(AFTER_ROUTES, fields),
             },
             false => Intent::NoPatch {
                 environments,
                 target,
-                fields,
+                fields: in_wave(AFTER_ROUTES, fields),
             },
+        }
+    }
+
+    /// A patch of ours that says as well in which wave its object is applied, where the release asks for it.
+    fn in_wave(&self, wave: &str, fields: Value) -> Value {
+        match self.has_waves {
+            true => in_wave(wave, fields),
+            false => fields,
         }
     }
 
@@ -711,16 +735,17 @@ impl Mesh {
                 .map_or(http.as_slice(), |own| own.rules);
             match self.split().apply(start, wanted) {
                 Ok(Some(wanted_http)) if wanted != Routes::Plain || wanted_http != *http => {
+                    let fields = json!({"spec": {"http": wanted_http}});
                     intents.push(Intent::Patch {
                         environments,
                         target,
-                        fields: json!({"spec": {"http": wanted_http}}),
+                        fields: self.in_wave(wave_of(wanted), fields),
                     });
                 }
                 Ok(Some(_)) => intents.push(Intent::NoPatch {
                     environments,
                     target,
-                    fields: json!({}),
+                    fields: in_wave(AFTER_PODS, json!({})),
                 }),
                 Ok(None) => {}
                 Err(Unsplittable { rule_index, reason }) => {
@@ -847,6 +872,41 @@ impl Mesh {
         }
         (*routes, Some(at.clone()))
     }
+}
+
+/// The wave of routes that name one version: a wave begins when the pods of the one before are ready, so not before
+/// there are pods and a subset to name.
+const AFTER_PODS: &str = "1";
+
+/// The wave of a Service that selects both versions: not before the routes name one of them.
+const AFTER_ROUTES: &str = "2";
+
+/// The wave of routes that name both: not before the Service has pods of both.
+const AFTER_SERVICE: &str = "3";
+
+fn wave_of(routes: Routes) -> &'static str {
+    match routes {
+        Routes::Both(_) | Routes::Between(..) => AFTER_SERVICE,
+        Routes::Plain | Routes::CanaryOnly => AFTER_PODS,
+    }
+}
+
+/// Whether a patch of the user's says some routes. They are edited there, where annotations are the user's; and a Service
+/// that waits for routes which do not wait themselves would be worse than none.
+fn has_own_routes(application: &Application) -> bool {
+    let patches = application
+        .environments
+        .values()
+        .flat_map(|environment| &environment.patches);
+    let mut own = patches.filter(|patch| !application.owns(&patch.origin));
+    own.any(|patch| {
+        patch.target.is(NETWORKING, "VirtualService") && patch.value.pointer("/spec/http").is_some()
+    })
+}
+
+fn in_wave(wave: &str, mut fields: Value) -> Value {
+    fields["metadata"] = json!({"annotations": {SYNC_WAVE: wave}});
+    fields
 }
 
 /// The `http` list of a VirtualService in a patch of ours.

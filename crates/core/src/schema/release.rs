@@ -9,7 +9,7 @@ use tidegate_yaml::Stream;
 
 use super::deserialize;
 use crate::diagnostic::{Code, Diagnostic, Location, nearest};
-use crate::model::{Method, PinnedImage, Release, Version, Weight};
+use crate::model::{Method, Order, PinnedImage, Release, Version, Weight};
 use crate::provider::ProviderId;
 use crate::repo::RepoPath;
 
@@ -43,6 +43,8 @@ struct ReleaseEntry {
     canary: Option<CanaryEntry>,
     steps: Option<Vec<u64>>,
     #[serde(default)]
+    order: OrderEntry,
+    #[serde(default)]
     environments: IndexMap<String, EnvironmentEntry>,
 }
 
@@ -64,6 +66,14 @@ enum MethodEntry {
     #[default]
     Succession,
     Coexistence,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum OrderEntry {
+    #[default]
+    Any,
+    ArgoCd,
 }
 
 #[derive(Deserialize)]
@@ -190,10 +200,15 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
         MethodEntry::Succession => Method::Succession,
         MethodEntry::Coexistence => Method::Coexistence,
     };
+    let order = match entry.order {
+        OrderEntry::Any => Order::Any,
+        OrderEntry::ArgoCd => Order::ArgoCd,
+    };
     if !problems.is_empty() {
         return Err(problems);
     }
     Ok(Release {
+        order,
         copy: Release::copy_name(&entry.workload, copy_runs),
         workload: entry.workload,
         copy_runs,

@@ -3,8 +3,10 @@
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Code, Diagnostic, Failure, Severity};
-use crate::model::{Application, Method, Release};
+use crate::layout::LayoutId;
+use crate::model::{Application, Method, Order, Release};
 use crate::phase::{Incomplete, Phase, Position};
+use crate::provider::ProviderId;
 use crate::schema::release;
 use crate::standing::{Standing, undoing};
 
@@ -59,6 +61,12 @@ pub(super) fn check_supported(application: &Application, release: &Release) -> R
         );
         let unsupported = Diagnostic::error(Code::Unsupported, message);
         return Err(at(unsupported, "copy").hint(format!("write `copy: {wanted}`")));
+    }
+    let writes_waves = release.provider == ProviderId::Istio && layout == LayoutId::Gap;
+    if release.order == Order::ArgoCd && !writes_waves {
+        let message = "`order: argocd` is known for the provider istio in the layout gap";
+        let unsupported = Diagnostic::error(Code::Unsupported, message);
+        return Err(at(unsupported, "order").hint("leave the key out: every transition is safe in any order"));
     }
     if release.method == Method::Coexistence {
         let unsupported = Diagnostic::error(Code::Unsupported, "the method `coexistence` is not built yet");

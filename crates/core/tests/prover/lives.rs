@@ -23,7 +23,8 @@ pub(crate) fn life(fixtures: &Path, fixture: &str, at: &str, workload: &str) -> 
     phases.map(|(name, repo)| point(&repo, &at, name)).collect()
 }
 
-fn point(repo: &MemoryRepo, at: &RepoPath, name: String) -> Point {
+/// A resting point of the application in a folder.
+pub(crate) fn point(repo: &MemoryRepo, at: &RepoPath, name: String) -> Point {
     let config = Config::load(repo, &RepoPath::root()).unwrap_or_else(|failure| panic!("{failure:?}"));
     let application = layout::load(repo, at, &config).unwrap_or_else(|failure| panic!("{failure:?}"));
     let environments = application.environments.into_iter();

@@ -282,6 +282,46 @@ fn a_search_that_is_cut_is_not_safe() {
     assert!(proof.is_cut && !proof.is_safe(), "{}", proof.states);
 }
 
+/// Two dozen changes that have nothing to do with each other are 16 million states, and all of them are judged.
+#[test]
+fn independent_changes_are_judged_in_every_state() {
+    let shop = |change: &dyn Fn(usize, String) -> String| -> Vec<String> {
+        let parts = (0..24).flat_map(|index| {
+            let service =
+                service(&format!("app: a{index}")).replace("name: web}", &format!("name: s{index}}}"));
+            [
+                change(index, service),
+                deployment(&format!("d{index}"), &format!("app: a{index}"), ""),
+            ]
+        });
+        parts.collect()
+    };
+    let more = |_: usize, service: String| {
+        service.replace(
+            "ports: [",
+            "ports: [{name: http-more, port: 8081, targetPort: 8080}, ",
+        )
+    };
+    let one_astray = |index: usize, service: String| match index {
+        17 => more(index, service).replace("app: a17", "app: nobody"),
+        _ => more(index, service),
+    };
+    let before = shop(&|_, service| service);
+    let proof = any(&before, &shop(&more));
+    assert_eq!(proof.states, 1 << 24);
+    assert!(proof.is_safe() && !proof.is_cut, "{:?}", proof.counter_examples);
+    let astray = any(&before, &shop(&one_astray));
+    assert_eq!((astray.states, astray.is_cut), (1 << 24, false));
+    let [found] = astray.counter_examples.as_slice() else {
+        panic!("{:?}", astray.counter_examples)
+    };
+    assert!(
+        found.what.contains("Service/s17 selects no ready pod"),
+        "{}",
+        found.what
+    );
+}
+
 /// All is applied when nothing is ready, and yet it is not where the change ends.
 #[test]
 fn a_rollout_that_is_not_done_is_no_end() {

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use super::super::companions::{self, Source};
 use super::super::draft::{Draft, overlay};
 use super::spec_edits;
+use crate::argo_cd::{PRUNE_LAST, SYNC_OPTIONS};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef, first_difference};
-use crate::model::{Application, Environment, Release, TargetedPatch};
+use crate::model::{Application, Environment, Order, Release, TargetedPatch};
 use crate::provider::{CANARY_LABEL, DEFAULT_MARK, Intent, canary_mark};
 use crate::render::render_object;
 use crate::repo::RepoPath;
@@ -83,7 +84,7 @@ impl<'a> Place<'a> {
                 let file = |location: &Location, source| self.companion_file(location, source);
                 match companions::companions(self.application, self.release, file) {
                     Ok(mut files) => {
-                        if let Some((file, text)) = self.unprotected() {
+                        if let Some((file, text)) = self.deletable() {
                             files.entry(file).or_default().push(text);
                         }
                         files.into_iter().for_each(|(file, documents)| {
@@ -132,27 +133,36 @@ impl<'a> Place<'a> {
         original.file.parent().join(&name)
     }
 
-    /// A protected copy could not be deleted at the end: the patch takes the label off it.
-    fn unprotected(&self) -> Option<(RepoPath, String)> {
+    /// What the copy needs to go at the end: a protected one could not be deleted, so the patch takes the label off it;
+    /// one sync of Argo CD deletes first, so the patch says last where the release asks for it.
+    fn deletable(&self) -> Option<(RepoPath, String)> {
         const LABEL: &str = "deletionProtection";
         let environment = self.application.environments.keys().next()?;
         let workload = &self.release.workload;
         let deployment = self
             .application
             .generated(environment, workload, "apps", "Deployment")?;
-        deployment.value.pointer("/metadata/labels")?.get(LABEL)?;
+        let labels = deployment.value.pointer("/metadata/labels");
         let name = companions::name_of_copy(&deployment.object.name, workload, &self.release.copy);
+        let mut metadata = json!({"name": name});
+        if labels.is_some_and(|labels| labels.get(LABEL).is_some()) {
+            metadata["labels"] = json!({LABEL: null});
+        }
+        if self.release.order == Order::ArgoCd {
+            metadata["annotations"] = json!({SYNC_OPTIONS: PRUNE_LAST});
+        }
+        let is_needed = metadata.as_object().is_some_and(|metadata| metadata.len() > 1);
         let patch = json!({
             "apiVersion": deployment.object.api_version,
             "kind": deployment.object.kind,
-            "metadata": {"name": name, "labels": {LABEL: null}},
+            "metadata": metadata,
         });
         let file = own_file_name(self.application, self.release, "gap_patch_canary", "copy");
         let text = format!(
             "# the copy has to go again at the end\n{}",
             tidegate_yaml::print(&patch)
         );
-        Some((self.folder().join(&file), text))
+        is_needed.then(|| (self.folder().join(&file), text))
     }
 
     /// The copy, and everything that is aimed at it alone.

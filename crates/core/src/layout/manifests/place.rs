@@ -324,7 +324,7 @@ impl<'a> Place<'a> {
         if !has_copy {
             unwanted.extend(self.by_hand());
         }
-        unwanted.sort_by(|one, other| place_of(other).cmp(&place_of(one)));
+        unwanted.sort_by_key(|origin| std::cmp::Reverse(place_of(origin)));
         unwanted.dedup();
         for origin in unwanted {
             match origin.pointer().filter(|pointer| !pointer.is_root()).cloned() {
