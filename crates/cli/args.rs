@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_core::prover::Order;
+use tidegate_core::schema::config::Config;
 use tidegate_patch::target::{Pattern, Selector};
+use tidegate_yaml::Limits;
 
 /// Canary releases as reviewable Git diffs
 ///
@@ -60,6 +62,28 @@ pub(crate) struct PlaceArgs {
         hide_env_values = true
     )]
     pub(crate) color: ColorChoice,
+    /// Scalars, keys, lists and maps of the files of one application, with aliases written out
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 200_000,
+        global = true,
+        help_heading = "Bounds"
+    )]
+    pub(crate) max_values: usize,
+    /// Bytes of memory in use until the run gives up, 256 MiB, or 128 MiB for `cmp`; looked at on Linux only
+    #[arg(long, value_name = "BYTES", global = true, help_heading = "Bounds")]
+    pub(crate) max_memory: Option<u64>,
+}
+
+impl PlaceArgs {
+    /// What the files of one application may hold.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            nodes: self.max_values,
+            ..Config::default_limits()
+        }
+    }
 }
 
 /// When to use colours.
@@ -475,12 +499,6 @@ pub(crate) struct BoundArgs {
     /// Bytes of all files
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
     pub(crate) max_bytes: u64,
-    /// Scalars, keys, lists and maps of all files, with aliases written out
-    #[arg(long, value_name = "COUNT", default_value_t = 200_000)]
-    pub(crate) max_values: usize,
-    /// Bytes of memory in use until the run gives up; looked at on Linux only
-    #[arg(long, value_name = "BYTES", default_value_t = 128 << 20)]
-    pub(crate) max_memory: u64,
     /// Seconds until the run gives up
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub(crate) max_seconds: Duration,

@@ -78,8 +78,8 @@ pub(crate) enum GitError {
     /// A revision means no commit.
     #[error("there is no commit `{0}` here; a shallow clone may lack it: git fetch --unshallow")]
     NoCommit(String),
-    /// It named a path that is not text.
-    #[error("git names a path that is not UTF-8: {0}")]
+    /// It named a path that is not text, or none of ours; the bytes that are neither are escaped.
+    #[error("git names the path {0}, which is not UTF-8 or leads out")]
     Path(String),
 }
 

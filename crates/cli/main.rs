@@ -6,14 +6,19 @@ mod disk;
 mod explain;
 mod git;
 mod report;
+mod watch;
 mod workspace;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
+use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::repo::RepoPath;
 
 use args::{Cli, ColorChoice, Command};
 use commands::{Outcome, Stop};
+use watch::{Bounds, Reached};
 use workspace::Workspace;
 
 fn main() -> ExitCode {
@@ -46,9 +51,29 @@ fn main() -> ExitCode {
     outcome.into()
 }
 
+/// Bytes of memory that a command of a person may take unless told otherwise.
+const MEMORY: u64 = 256 << 20;
+
+fn bounds(cli: &Cli) -> Bounds {
+    Bounds {
+        memory: cli.place.max_memory.unwrap_or(MEMORY),
+        time: None,
+    }
+}
+
+fn limit_reached(reached: &Reached) -> String {
+    let problem = Diagnostic::error(Code::LimitReached, reached.message.clone());
+    let hint = format!("take away what is not needed, or allow more: {}", reached.flag);
+    report::diagnostic::render_lines(&[problem.hint(hint)], &|_: &RepoPath| None)
+}
+
 fn run(cli: &Cli) -> Outcome {
     if let Command::Cmp(args) = &cli.command {
         return commands::cmp::run(&cli.place, &args.command);
+    }
+    if let Err(error) = watch::start(Instant::now(), bounds(cli), limit_reached) {
+        report::failure(&error.into());
+        return Outcome::CouldNotRun;
     }
     let workspace = match Workspace::open(&cli.place) {
         Ok(workspace) => workspace,
@@ -73,7 +98,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Hotfix(args) => commands::hotfix::run(&workspace, args),
         Command::Check(args) => commands::check::run(&workspace, args),
         Command::Render(args) => commands::render::run(&workspace, args),
-        Command::Patch(args) => commands::patch::run(&cli.place.directory, args),
+        Command::Patch(args) => commands::patch::run(&cli.place, args),
         Command::Cmp(_) => unreachable!("it has no workspace of a person"),
         Command::Explain(args) => commands::explain::run(args),
         Command::Completions(args) => commands::completions::run(args),

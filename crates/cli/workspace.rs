@@ -23,6 +23,7 @@ pub(crate) struct Workspace {
     /// Where the user is, below the root.
     here: RepoPath,
     repo: DiskRepo,
+    limits: Limits,
     config: OnceCell<Config>,
     git: OnceCell<Option<Git>>,
 }
@@ -38,21 +39,27 @@ impl Workspace {
         }
         let root =
             disk::find_root(&start, place.root.as_deref()).with_context(|| format!("cannot open {shown}"))?;
-        Self::at(root, &start, ReadLimits::default())
+        Self::at(root, &start, ReadLimits::default(), place.limits())
     }
 
     /// A repository whose root is known; the folder is below it, and neither path holds a link.
-    pub(crate) fn at(root: PathBuf, folder: &Path, limits: ReadLimits) -> Result<Self, Stop> {
+    pub(crate) fn at(
+        root: PathBuf,
+        folder: &Path,
+        reading: ReadLimits,
+        limits: Limits,
+    ) -> Result<Self, Stop> {
         let below = folder
             .strip_prefix(&root)
             .context("the folder is not below its own root")?;
         let below = below.to_str().context("the folder's name is not UTF-8")?;
         let here = RepoPath::new(&below.replace('\\', "/")).context("the folder's name cannot be used")?;
-        let repo = DiskRepo::within(&root, limits);
+        let repo = DiskRepo::within(&root, reading);
         Ok(Self {
             root,
             here,
             repo,
+            limits,
             config: OnceCell::new(),
             git: OnceCell::new(),
         })
@@ -88,16 +95,17 @@ impl Workspace {
         self.git().map(Git::git_dir)
     }
 
-    pub(crate) fn config(&self) -> Result<&Config, Stop> {
-        self.config_within(&Limits::default())
+    /// What the files of one application may hold.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
-    /// The configuration, read once, with what the files of an application may hold.
-    pub(crate) fn config_within(&self, limits: &Limits) -> Result<&Config, Stop> {
+    /// The configuration, read once.
+    pub(crate) fn config(&self) -> Result<&Config, Stop> {
         if let Some(config) = self.config.get() {
             return Ok(config);
         }
-        let config = Config::load_within(&self.repo, &RepoPath::root(), limits)?;
+        let config = Config::load_within(&self.repo, &RepoPath::root(), &self.limits)?;
         Ok(self.config.get_or_init(|| config))
     }
 

@@ -12,6 +12,7 @@ use tidegate_core::prover::Question;
 use tidegate_core::repo::{Repo, RepoPath};
 use tidegate_core::schema::config::Config;
 use tidegate_core::transition;
+use tidegate_yaml::Limits;
 
 use super::revision::{folders_of, is_there, no_git};
 use super::write::{Guard, finish};
@@ -156,6 +157,8 @@ struct Change<'a> {
     staged: Option<Staged>,
     /// Both ends, for a person.
     described: String,
+    /// What the files of one application may hold.
+    limits: &'a Limits,
 }
 
 impl<'a> Change<'a> {
@@ -175,6 +178,7 @@ impl<'a> Change<'a> {
                 touches_all: false,
                 staged: None,
                 described,
+                limits: workspace.limits(),
             });
         };
         let base = match &args.base {
@@ -202,8 +206,10 @@ impl<'a> Change<'a> {
         let mut plain: BTreeSet<RepoPath> = disk::released(workspace.root()).into_iter().collect();
         plain.extend(paths.iter().filter_map(disk::released_by));
         plain.extend(without_release(workspace)?);
-        let is_shared =
-            |path: &RepoPath| path.as_str().starts_with(".tidegate/") && disk::released_by(path).is_none();
+        let is_shared = |path: &RepoPath| {
+            path.as_str() == ".tidegate" // as a link or a file, where a folder is meant
+                    || path.as_str().starts_with(".tidegate/") && disk::released_by(path).is_none()
+        };
         Ok(Self {
             git: Some(git),
             base,
@@ -213,6 +219,7 @@ impl<'a> Change<'a> {
             paths,
             staged,
             described,
+            limits: workspace.limits(),
         })
     }
 
@@ -361,8 +368,8 @@ fn check_application(
         before,
     };
     let spec = change.layout(folder).main_file(folder);
-    if !is_there(checked.after.as_ref(), folder)? {
-        if is_there(&checked.before, folder).unwrap_or(false) {
+    if !is_there(checked.after.as_ref(), folder, change.limits)? {
+        if is_there(&checked.before, folder, change.limits).unwrap_or(false) {
             let message = "this application is removed, with every request it serves";
             let removed = Diagnostic::warning(Code::Withdrawn, message).at(Location::file(&spec));
             checked.findings.push((None, removed.hint("fine if it is meant")));
@@ -371,7 +378,7 @@ fn check_application(
     }
     let mut findings = Vec::new();
     let mut verdict = None;
-    match load(checked.after.as_ref(), folder) {
+    match load(checked.after.as_ref(), folder, change.limits) {
         Err(Failure::Refused(problems)) => {
             findings.extend(problems.into_iter().map(|problem| (None, problem)))
         }
@@ -384,7 +391,7 @@ fn check_application(
             findings.extend(lint(&after).into_iter().map(|finding| (None, finding)));
             let question = Question { order: args.order() };
             let is_changed = |path: &RepoPath| change.paths.contains(path);
-            let earlier = earlier(&checked.before, folder).unwrap_or_else(|failure| {
+            let earlier = earlier(&checked.before, folder, change.limits).unwrap_or_else(|failure| {
                 findings.push((None, unreadable_before(&spec, &failure)));
                 None
             });
@@ -412,8 +419,12 @@ fn check_application(
     Ok(checked)
 }
 
-fn load(repo: &dyn Repo, folder: &RepoPath) -> Result<(Config, tidegate_core::model::Application), Failure> {
-    let config = Config::load(repo, &RepoPath::root())?;
+fn load(
+    repo: &dyn Repo,
+    folder: &RepoPath,
+    limits: &Limits,
+) -> Result<(Config, tidegate_core::model::Application), Failure> {
+    let config = Config::load_within(repo, &RepoPath::root(), limits)?;
     let application = Checkout::load(repo, folder, &config)?.application;
     Ok((config, application))
 }
@@ -422,20 +433,25 @@ fn load(repo: &dyn Repo, folder: &RepoPath) -> Result<(Config, tidegate_core::mo
 fn earlier(
     snapshot: &Snapshot,
     folder: &RepoPath,
+    limits: &Limits,
 ) -> Result<Option<(Config, tidegate_core::model::Application)>, Failure> {
-    match is_there(snapshot, folder)? {
+    match is_there(snapshot, folder, limits)? {
         false => Ok(None),
-        true => load(snapshot, folder).map(Some),
+        true => load(snapshot, folder, limits).map(Some),
     }
 }
 
 /// A state before that cannot be read cannot be compared with.
 fn unreadable_before(spec: &RepoPath, failure: &Failure) -> Diagnostic {
     let why = match failure {
-        Failure::Refused(problems) => problems
-            .first()
-            .map(|problem| problem.message.clone())
-            .unwrap_or_default(),
+        Failure::Refused(problems) => problems.first().map_or(String::new(), |problem| {
+            let file = problem.location.as_ref().map(|location| &location.file);
+            // Its lines are not quoted: they are not those of the file that is there now.
+            match file.filter(|file| *file != spec) {
+                Some(file) => format!("{}, in {file}", problem.message),
+                None => problem.message.clone(),
+            }
+        }),
         Failure::Read(error) => error.to_string(),
     };
     let message = format!("the application as it was cannot be read, so its change is not judged: {why}");
@@ -453,7 +469,7 @@ fn fix(workspace: &Workspace, folders: &[RepoPath]) -> Result<(), Stop> {
         allow_dirty: true,
     };
     for folder in folders {
-        if !is_there(workspace.repo(), folder)? {
+        if !is_there(workspace.repo(), folder, workspace.limits())? {
             continue;
         }
         let checkout = workspace.load(folder)?;

@@ -11,12 +11,7 @@ mod parameters;
 mod place;
 mod request;
 
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tidegate_core::diagnostic::{Code, Diagnostic};
 use tidegate_core::repo::RepoPath;
@@ -25,13 +20,11 @@ use self::place::Place;
 use super::{Outcome, Stop};
 use crate::args::{BoundArgs, CmpCommand, PlaceArgs};
 use crate::report;
+use crate::watch::{self, Bounds, Reached};
 use crate::workspace::Workspace;
 
-/// Room for a refusal.
-const STACK: usize = 256 << 10;
-
-/// How often is looked whether a bound is reached; most runs are over before the first time.
-const LOOK: Duration = Duration::from_millis(5);
+/// Bytes of memory that a run may take unless the administrator says otherwise.
+const MEMORY: u64 = 128 << 20;
 
 /// What a run prints: the product, and lines for the sidecar's log or, on failure, for the user of Argo CD.
 struct Answer {
@@ -43,16 +36,19 @@ struct Answer {
 /// Runs one command, and gives up on it when a bound is reached.
 pub(crate) fn run(place: &PlaceArgs, command: &CmpCommand) -> Outcome {
     let start = Instant::now();
-    let bounds = command.bounds();
-    let watch = match Watch::start(start, bounds) {
-        Ok(watch) => watch,
-        Err(error) => {
-            report::failure(&error.into());
-            return Outcome::CouldNotRun;
-        }
+    let bounds = Bounds {
+        memory: place.max_memory.unwrap_or(MEMORY),
+        time: Some(command.bounds().max_seconds),
     };
+    if let Err(error) = watch::start(start, bounds, |reached| limit_reached(reached).lines) {
+        report::failure(&error.into());
+        return Outcome::CouldNotRun;
+    }
     let answer = answer(place, command);
-    let answer = watch.stop(answer, start, bounds);
+    watch::stand_down();
+    // Memory that was enough for the work is enough for its end.
+    let late = bounds.reached(start, 0).map(|reached| limit_reached(&reached));
+    let answer = late.unwrap_or(answer);
     report::message(&answer.lines);
     match report::product(&answer.product) {
         Ok(()) => answer.outcome,
@@ -63,81 +59,13 @@ pub(crate) fn run(place: &PlaceArgs, command: &CmpCommand) -> Outcome {
     }
 }
 
-/// A thread that looks whether a bound is reached while the work is done, and ends the process then.
-struct Watch {
-    /// Set by the one that speaks: the watch or the work, never both.
-    is_said: Arc<AtomicBool>,
-    /// Nothing is sent; the watch ends when this is gone.
-    _until: Sender<()>,
-}
-
-impl Watch {
-    fn start(start: Instant, bounds: &BoundArgs) -> io::Result<Self> {
-        let (until, end) = mpsc::channel::<()>();
-        let is_said = Arc::new(AtomicBool::new(false));
-        let (bounds, said) = (bounds.clone(), Arc::clone(&is_said));
-        thread::Builder::new().stack_size(STACK).spawn(move || {
-            while let Err(RecvTimeoutError::Timeout) = end.recv_timeout(LOOK) {
-                if let Some(reached) = reached(start, memory_in_use(), &bounds) {
-                    end_with(&reached, &said);
-                }
-            }
-        })?;
-        Ok(Self {
-            is_said,
-            _until: until,
-        })
-    }
-
-    /// The answer, unless it comes too late.
-    fn stop(self, answer: Answer, start: Instant, bounds: &BoundArgs) -> Answer {
-        if self.is_said.swap(true, Ordering::SeqCst) {
-            // The watch is about to end the process.
-            loop {
-                thread::park();
-            }
-        }
-        // Memory that was enough for the work is enough for its end.
-        reached(start, 0, bounds).unwrap_or(answer)
-    }
-}
-
-#[expect(
-    clippy::exit,
-    reason = "the work cannot be interrupted in any other way, and leaves nothing behind"
-)]
-fn end_with(answer: &Answer, is_said: &AtomicBool) {
-    if !is_said.swap(true, Ordering::SeqCst) {
-        report::message(&answer.lines);
-        std::process::exit(1);
-    }
-}
-
-/// The refusal, where a bound is reached.
-fn reached(start: Instant, memory: u64, bounds: &BoundArgs) -> Option<Answer> {
-    let refuse = |message: String, flag: &str| {
-        let reached = Diagnostic::error(Code::LimitReached, message);
-        let hint =
-            format!("make the application smaller, or ask the administrator of Argo CD for a larger {flag}");
-        Some(refused(None, &Stop::from(reached.hint(hint))))
-    };
-    if start.elapsed() >= bounds.max_seconds {
-        let message = format!("not done after {} seconds", bounds.max_seconds.as_secs_f64());
-        return refuse(message, "--max-seconds");
-    }
-    if memory > bounds.max_memory {
-        let message = format!("more than {} bytes of memory are in use", bounds.max_memory);
-        return refuse(message, "--max-memory");
-    }
-    None
-}
-
-/// Bytes that this process occupies; 0 where the system does not say. Source: Linux, `proc_pid_status(5)`.
-fn memory_in_use() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    number.unwrap_or_default() * 1024
+fn limit_reached(reached: &Reached) -> Answer {
+    let problem = Diagnostic::error(Code::LimitReached, reached.message.clone());
+    let hint = format!(
+        "make the application smaller, or ask the administrator of Argo CD for a larger {}",
+        reached.flag
+    );
+    refused(None, &Stop::from(problem.hint(hint)))
 }
 
 fn answer(place: &PlaceArgs, command: &CmpCommand) -> Answer {

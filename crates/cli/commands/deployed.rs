@@ -2,6 +2,7 @@
 
 use tidegate_core::diagnostic::{Code, Diagnostic};
 use tidegate_core::transition::{self, Deployed, Transition};
+use tidegate_yaml::Limits;
 
 use super::revision::{environment_at, folders_of, no_git};
 use super::{Chosen, Stop, show};
@@ -33,6 +34,7 @@ pub(super) fn check(
 /// An environment that runs another revision than the one that is here.
 struct Lagging<'a> {
     git: &'a Git,
+    limits: &'a Limits,
     /// The commit it runs.
     commit: String,
     deployed: Deployed,
@@ -58,6 +60,7 @@ impl<'a> Lagging<'a> {
             chosen.checkout.application.layout,
             &chosen.folder,
             name,
+            workspace.limits(),
         ) {
             Ok(Some(environment)) => environment,
             Ok(None) => {
@@ -74,6 +77,7 @@ impl<'a> Lagging<'a> {
         };
         Ok(Self {
             git,
+            limits: workspace.limits(),
             commit,
             deployed: Deployed {
                 revision: revision.clone(),
@@ -102,7 +106,8 @@ impl<'a> Lagging<'a> {
             .git
             .commits_since(&self.commit, &folders_of(layout, &folder))?;
         Ok(commits.into_iter().filter_map(move |commit| {
-            let environment = environment_at(self.git, &commit, layout, &folder, &name).ok()??;
+            let at = environment_at(self.git, &commit, layout, &folder, &name, self.limits);
+            let environment = at.ok()??;
             let revision = commit.get(..12).unwrap_or(&commit).to_owned();
             Some(Deployed {
                 revision,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tidegate_core::checkout::Checkout;
-use tidegate_core::diagnostic::{Code, Diagnostic, Failure};
+use tidegate_core::diagnostic::{Code, Diagnostic, Failure, Location};
 use tidegate_core::model::{Application, Release};
 use tidegate_core::repo::{ReadError, RepoPath};
 use tidegate_core::transition::Transition;
@@ -123,7 +123,18 @@ impl From<std::io::Error> for Stop {
 
 impl From<GitError> for Stop {
     fn from(error: GitError) -> Self {
-        Self::Failed(error.into())
+        match error {
+            GitError::Path(ref name) => {
+                let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let named = Diagnostic::error(Code::OutsideRepository, error.to_string());
+                let named = named.hint("give the file another name");
+                match RepoPath::new(folder) {
+                    Ok(folder) => named.at(Location::file(&folder)).into(),
+                    Err(_) => named.into(),
+                }
+            }
+            error => Self::Failed(error.into()),
+        }
     }
 }
 

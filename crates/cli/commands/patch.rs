@@ -2,29 +2,28 @@
 
 mod refusal;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::anyhow;
 use serde_json::Value;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure, Location};
-use tidegate_core::schema::file::read_stream;
+use tidegate_core::schema::file::read_stream_within;
 use tidegate_patch::{ObjectSet, Patch, PatchBody};
-use tidegate_yaml::Stream;
+use tidegate_yaml::{Limits, Stream};
 
 use super::{Outcome, Stop, show_from};
-use crate::args::{PatchArgs, PatchType};
+use crate::args::{PatchArgs, PatchType, PlaceArgs};
 use crate::disk::{NamedFiles, is_standard_input};
 use crate::report;
 use refusal::Refusal;
 
-pub(crate) fn run(directory: &Path, args: &PatchArgs) -> Result<Outcome, Stop> {
+pub(crate) fn run(place: &PlaceArgs, args: &PatchArgs) -> Result<Outcome, Stop> {
     let names = args.patches.iter().chain(&args.files);
     if names.clone().filter(|name| is_standard_input(name)).count() > 1 {
         return Err(anyhow!("`-` is given twice: standard input can be read only once").into());
     }
-    let files = NamedFiles::new(directory, names.cloned());
-    match patched(&files, args) {
+    let files = NamedFiles::new(&place.directory, names.cloned());
+    match patched(&files, args, &place.limits()) {
         Ok(values) => {
             report::product(&tidegate_yaml::print_stream(&values))?;
             Ok(Outcome::Fine)
@@ -38,10 +37,10 @@ pub(crate) fn run(directory: &Path, args: &PatchArgs) -> Result<Outcome, Stop> {
 }
 
 /// The objects with all patches applied; those that a patch deletes are gone.
-fn patched(files: &NamedFiles, args: &PatchArgs) -> Result<Vec<Value>, Failure> {
+fn patched(files: &NamedFiles, args: &PatchArgs, limits: &Limits) -> Result<Vec<Value>, Failure> {
     let count = args.patches.len();
-    let patches = read_patches(files, count)?;
-    let objects = read_all(files, count..count + args.files.len())?;
+    let patches = read_patches(files, count, limits)?;
+    let objects = read_all(files, count..count + args.files.len(), limits)?;
     let values = objects.iter().map(|object| object.value().clone()).collect();
     let mut set = ObjectSet::new(values).map_err(|error| refusal::of_object(&error, &objects))?;
     for document in &patches {
@@ -73,10 +72,10 @@ fn body(value: Value, kind: PatchType) -> PatchBody {
 }
 
 /// Reads the patches of the first `count` files. A file without any is more likely a mistake than meant.
-fn read_patches(files: &NamedFiles, count: usize) -> Result<Vec<Document>, Failure> {
+fn read_patches(files: &NamedFiles, count: usize, limits: &Limits) -> Result<Vec<Document>, Failure> {
     let mut patches = Vec::new();
     for index in 0..count {
-        let found = read_all(files, index..index + 1)?;
+        let found = read_all(files, index..index + 1, limits)?;
         if found.is_empty() {
             let empty = Diagnostic::error(Code::PatchFailed, "there is no patch in this file");
             return Err(empty.at(Location::file(&files.path(index))).into());
@@ -87,10 +86,14 @@ fn read_patches(files: &NamedFiles, count: usize) -> Result<Vec<Document>, Failu
 }
 
 /// Reads the documents of some files, but for empty ones.
-fn read_all(files: &NamedFiles, indexes: std::ops::Range<usize>) -> Result<Vec<Document>, Failure> {
+fn read_all(
+    files: &NamedFiles,
+    indexes: std::ops::Range<usize>,
+    limits: &Limits,
+) -> Result<Vec<Document>, Failure> {
     let mut documents = Vec::new();
     for path in indexes.map(|index| files.path(index)) {
-        let Some(stream) = read_stream(files, &path)? else {
+        let Some(stream) = read_stream_within(files, &path, limits)? else {
             continue;
         };
         let filled = (0..stream.documents().len()).filter(|index| !stream.documents()[*index].is_empty());

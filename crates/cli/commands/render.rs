@@ -12,6 +12,7 @@ use tidegate_core::model::Application;
 use super::{Outcome, Stop, show_notices};
 use crate::args::RenderArgs;
 use crate::report;
+use crate::watch;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, args: &RenderArgs) -> Result<Outcome, Stop> {
@@ -57,6 +58,7 @@ const LISTING: &str = ".tidegate-rendered";
 /// Errors: objects whose names can be no file's, links and folders that stand where a file is to be; nothing is written then.
 fn write_files(application: &Application, rendered: &ManifestSet, folder: &Path) -> Result<(), Stop> {
     let files = files(application, rendered)?;
+    watch::stand_down();
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for name in files.keys().map(String::as_str).chain([LISTING]) {

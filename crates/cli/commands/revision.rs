@@ -5,6 +5,7 @@ use tidegate_core::layout::{self, LayoutId};
 use tidegate_core::model::Environment;
 use tidegate_core::repo::{Repo, RepoPath};
 use tidegate_core::schema::config::Config;
+use tidegate_yaml::Limits;
 
 use super::Stop;
 use crate::git::Git;
@@ -15,11 +16,11 @@ pub(super) fn folders_of(layout: LayoutId, folder: &RepoPath) -> [RepoPath; 2] {
 }
 
 /// Whether a folder holds an application.
-pub(super) fn is_there(repo: &dyn Repo, folder: &RepoPath) -> Result<bool, Failure> {
+pub(super) fn is_there(repo: &dyn Repo, folder: &RepoPath, limits: &Limits) -> Result<bool, Failure> {
     if repo.read(&LayoutId::Gap.main_file(folder))?.is_some() {
         return Ok(true);
     }
-    let config = Config::load(repo, &RepoPath::root())?;
+    let config = Config::load_within(repo, &RepoPath::root(), limits)?;
     Ok(LayoutId::of(repo, folder, &config)?.is_some())
 }
 
@@ -35,12 +36,13 @@ pub(super) fn environment_at(
     layout: LayoutId,
     folder: &RepoPath,
     environment: &str,
+    limits: &Limits,
 ) -> Result<Option<Environment>, Stop> {
     let snapshot = git.at(commit, &folders_of(layout, folder))?;
-    if !is_there(&snapshot, folder)? {
+    if !is_there(&snapshot, folder, limits)? {
         return Ok(None);
     }
-    let config = Config::load(&snapshot, &RepoPath::root())?;
+    let config = Config::load_within(&snapshot, &RepoPath::root(), limits)?;
     let mut application = layout::load_environment(&snapshot, folder, &config, environment)?;
     Ok(application.environments.shift_remove(environment))
 }

@@ -12,6 +12,7 @@ use tidegate_core::transition::Transition;
 use super::{Outcome, Stop, show};
 use crate::args::{WriteArgs, WriteMode};
 use crate::report::{self, transition};
+use crate::watch;
 use crate::workspace::Workspace;
 use crate::{disk, report::diff};
 
@@ -59,6 +60,7 @@ pub(super) fn finish(
     if !args.allow_dirty {
         refuse_uncommitted(workspace, application, change, guard)?;
     }
+    watch::stand_down();
     let written = disk::write(workspace.root(), workspace.git_dir(), change)?;
     for notice in &written.notices {
         report::message(&format!("{notice}\n"));

@@ -69,8 +69,25 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// Nothing below a link is in a commit, but in the work tree there may be: what is there cannot be told from here.
+    fn refuse_link_above(&self, path: &RepoPath) -> Result<(), ReadError> {
+        let above = std::iter::successors(Some(path.clone()), |path| {
+            (*path != RepoPath::root()).then(|| path.parent())
+        });
+        for path in above {
+            if let Some(Entry::Link) = self.files.get(&path) {
+                let reason = "this is a link, which is not followed in a commit".to_owned();
+                return Err(ReadError::Refused { path, reason });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Repo for Snapshot {
     fn read(&self, path: &RepoPath) -> Result<Option<String>, ReadError> {
+        self.refuse_link_above(path)?;
         match self.files.get(path) {
             None => Ok(None),
             Some(Entry::Text(content)) => decode(path, content.clone()).map(Some),
@@ -79,17 +96,12 @@ impl Repo for Snapshot {
                 bytes: *bytes,
                 limit: FILE_LIMIT,
             }),
-            Some(Entry::Link) => {
-                let reason = "this is a link, which is not followed in a commit".to_owned();
-                Err(ReadError::Refused {
-                    path: path.clone(),
-                    reason,
-                })
-            }
+            Some(Entry::Link) => unreachable!("it was refused above"),
         }
     }
 
     fn list(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
+        self.refuse_link_above(dir)?;
         Ok(self
             .files
             .keys()
@@ -233,6 +245,6 @@ pub(super) fn facts_and_path(record: &[u8]) -> Option<(Vec<&str>, &[u8])> {
 }
 
 pub(super) fn path(name: &[u8]) -> Result<RepoPath, GitError> {
-    let unknown = || GitError::Path(String::from_utf8_lossy(name).into_owned());
+    let unknown = || GitError::Path(name.escape_ascii().to_string());
     RepoPath::new(std::str::from_utf8(name).map_err(|_| unknown())?).map_err(|_| unknown())
 }

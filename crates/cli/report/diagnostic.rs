@@ -65,7 +65,7 @@ pub(crate) fn render_lines(diagnostics: &[Diagnostic], files: &dyn Files) -> Str
     let mut sources = Sources::new(files);
     let shown = diagnostics.iter().take(MOST_LINES);
     let mut report: String = shown
-        .map(|diagnostic| cut(&line(diagnostic, &mut sources)) + "\n")
+        .map(|diagnostic| cut(&line(diagnostic, &mut sources), LONGEST) + "\n")
         .collect();
     if diagnostics.len() > MOST_LINES {
         report.push_str(&format!("and {} more\n", diagnostics.len() - MOST_LINES));
@@ -97,8 +97,15 @@ fn line(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> String {
     line
 }
 
-fn cut(line: &str) -> String {
-    match line.char_indices().nth(LONGEST) {
+/// The most characters of one text in the compiler's form.
+const LONGEST_TEXT: usize = 2000;
+
+fn harmless(text: &str) -> String {
+    cut(&escape(text), LONGEST_TEXT)
+}
+
+fn cut(line: &str, most: usize) -> String {
+    match line.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line.to_owned(),
     }
@@ -120,14 +127,14 @@ fn groups<'a>(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> Vec<Group<'
         Severity::Note => Level::NOTE,
     };
     let title = level
-        .primary_title(escape(&diagnostic.message).into_owned())
+        .primary_title(harmless(&diagnostic.message))
         .id(diagnostic.code.as_str());
     let mut group = Group::with_title(title);
     if let Some(location) = &diagnostic.location {
         group = with_spot(group, sources.spot(location), AnnotationKind::Primary, None);
     }
     for (location, label) in &diagnostic.related {
-        let label = escape(label).into_owned();
+        let label = harmless(label);
         group = with_spot(
             group,
             sources.spot(location),
@@ -136,7 +143,7 @@ fn groups<'a>(diagnostic: &Diagnostic, sources: &mut Sources<'_>) -> Vec<Group<'
         );
     }
     for hint in &diagnostic.hints {
-        group = group.element(Level::HELP.message(escape(hint).into_owned()));
+        group = group.element(Level::HELP.message(harmless(hint)));
     }
     vec![group]
 }

@@ -17,6 +17,8 @@ pub(crate) mod transition;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
+use crate::watch;
+
 /// Whether text for people carries colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Color {
@@ -38,6 +40,7 @@ impl Color {
 
 /// Prints the product. A reader that has seen enough (`| head`) is no failure.
 pub(crate) fn product(text: &str) -> io::Result<()> {
+    watch::stand_down();
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

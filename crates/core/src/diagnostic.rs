@@ -399,8 +399,12 @@ impl From<ReadError> for Failure {
 
 /// The nearest of the known names to one that was not found, for a "did you mean".
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody misspells a name into one that is much longer, and to compare takes the product of both lengths.
+    const LONGEST: usize = 256;
+    let is_short = |name: &str| name.len() <= LONGEST;
     known
         .into_iter()
+        .filter(|candidate| is_short(name) && is_short(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len().max(name.len()) / 3)
         .min()
@@ -426,6 +430,11 @@ mod tests {
 
     #[test]
     fn a_near_name_is_suggested_and_a_far_one_is_not() {
+        assert_eq!(
+            nearest(&"x".repeat(1 << 24), ["staging", "production"]),
+            None,
+            "which would take minutes to compare"
+        );
         assert_eq!(
             nearest("prodcution", ["staging", "production"]),
             Some("production")

@@ -16,11 +16,7 @@ use crate::workspace::Workspace;
 
 pub(super) fn run(workspace: &Workspace, args: &GenerateArgs) -> Result<Product, Stop> {
     let request = Request::from_environment()?;
-    let limits = tidegate_yaml::Limits {
-        nodes: args.bounds.max_values,
-        ..tidegate_yaml::Limits::default()
-    };
-    let config = workspace.config_within(&limits).map_err(not_sent)?;
+    let config = workspace.config().map_err(not_sent)?;
     let named = named(workspace, request.path.as_ref());
     let folder = match with_spec(workspace, &named).map_err(not_sent)? {
         Some(folder) => folder,

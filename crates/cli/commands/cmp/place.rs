@@ -49,7 +49,7 @@ pub(super) fn open(place: &PlaceArgs, bounds: &BoundArgs) -> Result<Place, Stop>
     let notice = (marked.is_none() && !copy.is_whole).then(part_alone);
     let root = marked.unwrap_or(&copy.root).to_owned();
     Ok(Place {
-        workspace: Workspace::at(root, &folder, limits)?,
+        workspace: Workspace::at(root, &folder, limits, place.limits())?,
         notice,
     })
 }

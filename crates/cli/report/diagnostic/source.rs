@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tidegate_core::diagnostic::{Location, Place};
 use tidegate_core::repo::RepoPath;
+use tidegate_core::schema::config::Config;
 use tidegate_yaml::{Position, Stream};
 
 use super::Files;
@@ -65,7 +66,9 @@ impl<'a> Sources<'a> {
                 Some(stream) => (stream.text().to_owned(), Some(stream)),
                 None => {
                     let text = files.text(&location.file)?;
-                    let stream = Stream::parse(text.clone()).ok().map(Arc::new);
+                    // What was refused for its size is not read to the end to be quoted either.
+                    let stream = Stream::parse_with(text.clone(), &Config::default_limits());
+                    let stream = stream.ok().map(Arc::new);
                     (text, stream)
                 }
             };

@@ -2,12 +2,69 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use tidegate_yaml::{Expanded, Limits, Stream};
 
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Code, Diagnostic, Failure};
+use crate::manifest::Manifest;
 use crate::repo::{ReadError, Repo, RepoPath};
 use crate::schema::config::Config;
 use crate::schema::file::read_stream_within;
+
+/// How many times what its files may hold an application may hold in all environments together.
+const COPIES: usize = 5;
+
+/// Values that the objects of one workload hold, about.
+const WORKLOAD: usize = 200;
+
+/// Counts what all environments hold together: what is shared by all is held once for each, and a line of a spec becomes objects.
+pub(super) struct Held<'a> {
+    limits: &'a Limits,
+    nodes: usize,
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn new(limits: &'a Limits) -> Self {
+        Self { limits, nodes: 0 }
+    }
+
+    /// Counts the objects of one environment, before they are patched.
+    ///
+    /// Errors: all of them hold more than an application may; no more should be made then.
+    pub(super) fn count(&mut self, objects: &[Manifest]) -> Result<(), Diagnostic> {
+        for object in objects {
+            self.nodes += nodes(&object.value);
+            self.check(0)?;
+        }
+        Ok(())
+    }
+
+    /// Looks whether so many more workloads have room, before anything is made of them.
+    ///
+    /// Errors: they have not.
+    pub(super) fn room_for(&self, workloads: usize) -> Result<(), Diagnostic> {
+        self.check(workloads.saturating_mul(WORKLOAD))
+    }
+
+    fn check(&self, more: usize) -> Result<(), Diagnostic> {
+        let most = self.limits.nodes.saturating_mul(COPIES);
+        if self.nodes.saturating_add(more) <= most {
+            return Ok(());
+        }
+        let message = format!("all environments of one application may hold {most} values together");
+        let reached = Diagnostic::error(Code::LimitReached, message);
+        Err(reached.hint("take away what the application does not need"))
+    }
+}
+
+/// Scalars, keys, lists and maps of a value.
+fn nodes(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
+        Value::Object(entries) => 1 + entries.values().map(|value| 1 + nodes(value)).sum::<usize>(),
+        _ => 1,
+    }
+}
 
 /// Reads files, and counts what they hold.
 pub(super) struct Reader<'a> {
@@ -39,7 +96,8 @@ impl<'a> Reader<'a> {
     pub(super) fn count(&mut self, file: &RepoPath, stream: &Stream) -> Result<(), ReadError> {
         let Expanded { nodes, bytes } = stream.expanded();
         self.expanded.nodes += nodes;
-        self.expanded.bytes += bytes;
+        // The text is kept as it is written, and most of it may be comments.
+        self.expanded.bytes += bytes.max(stream.text().len());
         if self.expanded.nodes <= self.limits.nodes && self.expanded.bytes <= self.limits.expanded_bytes {
             return Ok(());
         }

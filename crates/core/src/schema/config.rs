@@ -73,7 +73,7 @@ impl Default for Config {
             spec: SpecConfig::default(),
             argocd: ArgocdConfig::default(),
             root: RepoPath::root(),
-            limits: Limits::default(),
+            limits: Self::default_limits(),
             document: None,
         }
     }
@@ -84,7 +84,17 @@ impl Config {
     ///
     /// Errors: everything wrong with the file, each with its place.
     pub fn load(repo: &dyn Repo, root: &RepoPath) -> Result<Self, Failure> {
-        Self::load_within(repo, root, &Limits::default())
+        Self::load_within(repo, root, &Self::default_limits())
+    }
+
+    /// What the files of one application may hold unless somebody says otherwise: 200,000 values.
+    ///
+    /// Several times what is read is in memory while a transition is made and proven.
+    pub fn default_limits() -> Limits {
+        Limits {
+            nodes: 200_000,
+            ..Limits::default()
+        }
     }
 
     /// As [`Config::load`], within limits that hold for the files of applications too.

@@ -15,6 +15,11 @@ pub mod release;
 /// Errors: the first thing that does not fit, at its place, with the nearest known name for a key that is
 /// not known.
 pub(crate) fn deserialize<T: DeserializeOwned>(document: &Location, value: &Value) -> Result<T, Diagnostic> {
+    // A list would be taken for the fields of a shape, one after the other.
+    if !value.is_object() {
+        let message = format!("the document is {}, not a map", gap::reader::shape(value));
+        return Err(Diagnostic::error(Code::WrongType, message).at(document.clone()));
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path: Vec<String> = error.path().iter().filter_map(segment).collect();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -58,9 +63,10 @@ fn describe(at: &Location, message: &str) -> Diagnostic {
         };
     }
     let message = message.strip_prefix("invalid type: ").unwrap_or(message);
-    Diagnostic::error(
-        Code::WrongType,
-        message.replace("expected a", "expected").as_str(),
-    )
-    .at(at.clone())
+    // The names of our own shapes tell a person nothing.
+    let message = match message.split_once("expected struct ") {
+        Some((found, _)) => format!("{found}expected map"),
+        None => message.replace("expected a", "expected"),
+    };
+    Diagnostic::error(Code::WrongType, message).at(at.clone())
 }

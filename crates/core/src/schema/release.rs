@@ -337,6 +337,13 @@ pub fn known_names<'a>(
 ) -> Diagnostic {
     match nearest(name, known.clone()) {
         Some(near) => found.hint(format!("did you mean `{near}`?")),
-        None => found.hint(format!("there is: {}", known.collect::<Vec<_>>().join(", "))),
+        None => {
+            const ENOUGH: usize = 20;
+            let mut names: Vec<&str> = known.clone().take(ENOUGH).collect();
+            if known.count() > ENOUGH {
+                names.push("…");
+            }
+            found.hint(format!("there is: {}", names.join(", ")))
+        }
     }
 }

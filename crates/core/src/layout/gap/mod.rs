@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use super::draft::Draft;
+use super::reading::Held;
 use super::{Layout, LayoutId};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location};
@@ -206,6 +207,7 @@ fn render_environments(
     is_wanted: &dyn Fn(&str) -> bool,
 ) -> IndexMap<String, Environment> {
     let mut generator = Generator::new(config, templates);
+    let mut held = Held::new(&config.limits);
     let mut environments = IndexMap::new();
     let mut problems: IndexMap<String, Vec<Diagnostic>> = IndexMap::new();
     for name in config.environments.keys().filter(|name| is_wanted(name)) {
@@ -213,8 +215,17 @@ fn render_environments(
         if name == PRODUCTION && !spec.is_production {
             continue;
         }
-        match environment(name, spec, files, &mut generator, config) {
-            Ok(environment) => drop(environments.insert(name.clone(), environment)),
+        let room = held.room_for(spec.deployments.len() + spec.cronjobs.len());
+        let made = room.map_err(|reached| vec![reached.at(spec.origin.clone())]);
+        match made.and_then(|()| environment(name, spec, files, &mut generator, config)) {
+            Ok(environment) => {
+                if let Err(reached) = held.count(&environment.base) {
+                    // Nothing that is made from here on has room.
+                    files.problems.push(reached.at(spec.origin.clone()));
+                    break;
+                }
+                environments.insert(name.clone(), environment);
+            }
             Err(wrong) => drop(problems.insert(name.clone(), wrong)),
         }
     }

@@ -24,7 +24,8 @@ const OVERRIDES: &str = ".tidegate/templates/gap";
 const FUEL: u64 = 1_000_000;
 const DEPTH: usize = 64;
 const LONGEST_SOURCE: usize = 1 << 20;
-const LONGEST_OUTPUT: usize = 8 << 20;
+/// An object of Kubernetes has at most 1.5 MiB, for that is what etcd takes.
+const LONGEST_OUTPUT: usize = 2 << 20;
 
 macro_rules! templates {
     ($($variant:ident $file:literal $kind:literal)+) => {

@@ -308,3 +308,24 @@ fn an_application_may_stand_below_the_root() {
     );
     assert_eq!(application.at.as_str(), "services/orders");
 }
+
+/// A line of the spec becomes objects in every environment, and a shared object is held once for each.
+#[test]
+fn what_all_environments_hold_together_is_bounded() {
+    let too_much = "error limit-reached gap/gap.yaml:1:1: all environments of one application may hold 1000000 values \
+                    together\n  take away what the application does not need\n";
+    let workloads: String = (0..6000).map(|number| format!("  w{number}: {{}}\n")).collect();
+    let text = SPEC.replace("  worker:", &format!("{workloads}  worker:"));
+    check_repo(&text, too_much);
+    let environments: String = (0..300)
+        .map(|number| format!("  e{number}: {{hosts: [x.example.com]}}\n"))
+        .collect();
+    let values = vec!["1"; 5000].join(", ");
+    check(
+        &format!(
+            "#- .tidegate/config.yaml\nenvironments:\n{environments}#- gap/gap_x.yaml\n\
+             apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata: [{values}]\n"
+        ),
+        too_much,
+    );
+}

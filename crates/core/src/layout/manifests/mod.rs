@@ -12,7 +12,7 @@ use tidegate_yaml::Stream;
 
 use super::documents;
 use super::draft::Draft;
-use super::reading::Reader;
+use super::reading::{Held, Reader};
 use super::{Layout, LayoutId};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
@@ -184,12 +184,16 @@ impl Files {
     fn read(repo: &dyn Repo, at: &RepoPath, config: &Config) -> Result<Self, Failure> {
         let mut files = Self::default();
         let mut reader = Reader::new(repo, config);
+        let mut held = Held::new(&config.limits);
         let shared = files.folder(&mut reader, repo, at)?;
         for name in config.environments.keys() {
             let own = files.folder(&mut reader, repo, &at.join(name))?;
             if !own.is_empty() {
-                let objects = shared.iter().cloned().chain(own);
-                files.environments.insert(name.clone(), objects.collect());
+                let objects = shared.iter().cloned().chain(own).collect::<Vec<_>>();
+                if let Err(reached) = held.count(&objects) {
+                    return Err(reached.at(Location::file(&at.join(name))).into());
+                }
+                files.environments.insert(name.clone(), objects);
             }
         }
         if files.environments.is_empty() {

@@ -21,7 +21,14 @@ impl Config {
     }
 
     fn check_environments(&self) -> Vec<Diagnostic> {
+        /// Everything is made once for each, so a line here is worth many elsewhere.
+        const MOST: usize = 1000;
         let mut problems = Vec::new();
+        if self.environments.len() > MOST {
+            let message = format!("{} environments, more than {MOST}", self.environments.len());
+            let many = Diagnostic::error(Code::LimitReached, message).at(self.here(&["environments"]));
+            return vec![many.hint("take away what the repository does not need")];
+        }
         if self.environments.is_empty() {
             let none = Diagnostic::error(Code::InvalidValue, "there is no environment");
             let none = none.hint("name at least one, or take the key `environments` out");

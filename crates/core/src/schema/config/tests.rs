@@ -154,3 +154,21 @@ fn an_application_means_the_environment_of_the_first_rule_that_fits() {
          error unknown-name .tidegate/config.yaml:1:47: there is no environment `prodcution`\n  did you mean `production`?\n",
     );
 }
+
+#[test]
+fn environments_are_counted_before_anything_is_made_for_them() {
+    let lines: String = (0..1001).map(|number| format!("  e{number}: {{}}\n")).collect();
+    check(
+        &format!("environments:\n{lines}"),
+        "error limit-reached .tidegate/config.yaml:2:3: 1001 environments, more than 1000\n  \
+         take away what the repository does not need\n",
+    );
+}
+
+#[test]
+fn a_list_is_not_taken_for_the_settings_in_their_order() {
+    check(
+        "[1]\n",
+        "error wrong-type .tidegate/config.yaml:1:1: the document is a list, not a map\n",
+    );
+}

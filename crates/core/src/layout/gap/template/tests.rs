@@ -147,7 +147,7 @@ fn the_work_of_a_template_is_bounded() {
     let large = "x".repeat(900);
     check_service(
         &nested(&large),
-        ": the template `service.yaml`: renders to more than 8388608 bytes\n",
+        ": the template `service.yaml`: renders to more than 2097152 bytes\n",
     );
     check_service(
         &"#".repeat((1 << 20) + 1),
