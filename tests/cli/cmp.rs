@@ -118,7 +118,10 @@ pub(crate) fn applications() -> Vec<Application> {
     let mut found = applications_of("quickstart");
     for group in std::fs::read_dir(fixtures()).expect("fixtures") {
         let group = group.expect("an entry").path();
-        if !group.is_dir() || group.ends_with("invalid") || group.ends_with("quickstart") {
+        let is_other = ["hostile", "invalid", "quickstart"]
+            .iter()
+            .any(|name| group.ends_with(name));
+        if !group.is_dir() || is_other {
             continue;
         }
         for fixture in std::fs::read_dir(&group).expect("fixtures") {

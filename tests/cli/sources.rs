@@ -197,11 +197,15 @@ fn the_engines_know_nothing_of_releases_or_of_each_other() {
 
 #[test]
 fn every_test_file_is_declared() {
-    let main = std::fs::read_to_string(root().join("tests/cli/main.rs")).expect("a file");
+    let main = root().join("tests/cli/main.rs");
     for file in rust_files(&root().join("tests/cli")) {
         let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
+        // A file in a folder is a part of the file that is called like the folder.
+        let folder = file.parent().expect("a folder").with_extension("rs");
+        let parent = if folder.exists() { &folder } else { &main };
+        let text = std::fs::read_to_string(parent).expect("a file");
         assert!(
-            name == "main" || main.contains(&format!("mod {name};")),
+            name == "main" || text.contains(&format!("mod {name};")),
             "{name} is not declared"
         );
     }
