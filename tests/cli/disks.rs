@@ -100,6 +100,40 @@ fn a_full_disk_is_exit_code_2_with_the_path_and_an_unchanged_repository() {
     );
 }
 
+/// A folder of the repository that lies on another disk: each temporary file is made beside its target, so no rename leaves one.
+#[test]
+fn a_repository_may_lie_on_two_disks() {
+    let (repository, other) = (Repository::of("istio/orders"), Repository::of("istio/orders"));
+    let _ = repository.run(&["init", "--commit"]).expect(0);
+    let _ = other.run(&["init", "--commit"]).expect(0);
+    let script = r#"
+        cp -r "$1/gap" "$3"
+        mount -t tmpfs tmpfs "$1/gap"
+        cp -r "$3"/gap/. "$1/gap"
+        cd "$1"
+        "$2" next
+        "$2" next --allow-dirty
+        cp -r gap "$4""#;
+    let aside = tempfile::tempdir().expect("a folder");
+    let after = tempfile::tempdir().expect("a folder");
+    let binary = Path::new(env!("CARGO_BIN_EXE_tidegate"));
+    let arguments = [&repository.path(), binary, aside.path(), after.path()];
+    let Some(output) = unshared(&["--map-root-user", "--mount"], script, &arguments) else {
+        return;
+    };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let _ = other.run(&["next"]).expect(0);
+    let _ = other.run(&["next", "--allow-dirty"]).expect(0);
+    let same = Command::new("diff")
+        .args(["-r"])
+        .arg(after.path().join("gap"))
+        .arg(other.path().join("gap"))
+        .output()
+        .expect("diff runs");
+    assert!(same.status.success(), "{}", String::from_utf8_lossy(&same.stdout));
+}
+
 /// What only reads works on a disk that cannot be written; what writes says so before the first temporary file.
 #[test]
 fn a_read_only_tree_can_be_looked_at_and_is_refused_for_writing() {

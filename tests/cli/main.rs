@@ -10,6 +10,7 @@ mod crds;
 mod deployed;
 mod disks;
 mod edits;
+mod faults;
 mod formats;
 mod hostile;
 mod invalid;

@@ -1,5 +1,7 @@
 //! Stops a write, and the recovery after it, at every single call: with an error, and as if killed there.
 
+#![expect(clippy::print_stderr, reason = "the counts are told")]
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -204,6 +206,7 @@ fn changing_calls(has_git: bool) -> Vec<usize> {
 
 #[test]
 fn killed_at_any_call_leaves_all_old_or_all_new() {
+    let mut runs = 0;
     for has_git in [true, false] {
         let (old, new) = (old_tree(has_git), new_tree(has_git));
         for at in 1..=call_count(has_git) {
@@ -217,12 +220,15 @@ fn killed_at_any_call_leaves_all_old_or_all_new() {
                 "killed at call {at} after {:?}: {result:?}",
                 faulty.trace
             );
+            runs += 1;
         }
     }
+    eprintln!("killed at {runs} calls: {runs} of {runs} survived");
 }
 
 #[test]
 fn an_error_at_any_call_is_taken_back_or_finished_later() {
+    let mut runs = 0;
     use io::ErrorKind::{Interrupted, Other, PermissionDenied, ReadOnlyFilesystem, StorageFull};
     for kind in [
         StorageFull,
@@ -255,8 +261,41 @@ fn an_error_at_any_call_is_taken_back_or_finished_later() {
                 &old
             };
             assert_eq!(&case.tree(), expected, "call {at} {kind}: {result:?}");
+            runs += 1;
         }
     }
+    eprintln!("{} calls × 5 errors: {runs} of {runs} survived", call_count(true));
+}
+
+/// Between any two calls somebody may put a link where a folder was: nothing is written where it leads.
+#[cfg(unix)]
+#[test]
+fn a_link_that_comes_between_leads_nowhere() {
+    let folders = ["gap", "gap/old"];
+    let mut swaps = 0;
+    for folder in folders {
+        for at in 1..=call_count(true) {
+            let (case, outside) = (Case::new(true), Scratch::with(&OLD));
+            let before = outside.tree();
+            let count = Cell::new(0);
+            let gate = |_: Call<'_>| {
+                count.set(count.get() + 1);
+                if count.get() == at {
+                    let path = case.scratch.path().join(folder);
+                    // Where the folder is gone already, there is nothing to put a link for.
+                    if std::fs::rename(&path, case.scratch.path().join("aside")).is_ok() {
+                        std::os::unix::fs::symlink(outside.path().join(folder), &path)?;
+                    }
+                }
+                Ok(())
+            };
+            let fs = Fs { gate: &gate };
+            let _ = write_with(&fs, case.scratch.path(), case.git_dir.as_deref(), &transition());
+            assert_eq!(outside.tree(), before, "{folder} becomes a link at call {at}");
+            swaps += 1;
+        }
+    }
+    eprintln!("{swaps} moments at which a folder becomes a link: nothing is written behind it");
 }
 
 #[test]
