@@ -51,6 +51,7 @@ fn every_build_keeps_to_the_lock_file() {
         "templates/argocd/rootfs.sh".to_owned(),
         read("templates/argocd/rootfs.sh"),
     ));
+    files.push((".ci/release-build".to_owned(), read(".ci/release-build")));
     let mut count = 0;
     for (file, text) in &files {
         // As pre-commit installs a hook: with the newest libraries that fit, on purpose.
@@ -64,6 +65,7 @@ fn every_build_keeps_to_the_lock_file() {
                 "cargo doc",
                 "cargo \"+$version\" build",
                 "cargo $build",
+                "\"${build[@]}\"",
             ];
             if works.iter().any(|work| line.contains(work)) {
                 count += 1;
@@ -71,7 +73,7 @@ fn every_build_keeps_to_the_lock_file() {
             }
         }
     }
-    assert!(count >= 8, "{count}");
+    assert!(count >= 9, "{count}");
 }
 
 #[test]
@@ -87,7 +89,18 @@ fn workflows_are_pinned_and_may_little() {
             text.lines().any(|line| line == "permissions: {}"),
             "{file} grants nothing by itself"
         );
-        assert!(!text.contains(": write") && !text.contains("write-all"), "{file}");
+        // What makes a release needs no more than this, and does it for a tag alone.
+        let written: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split_once(": write"))
+            .map(|(name, _)| name.trim())
+            .collect();
+        let may: &[&str] = match file.as_str() {
+            "release.yml" => &["contents", "id-token", "attestations"],
+            _ => &[],
+        };
+        assert_eq!(written, may, "{file}");
+        assert!(!text.contains("write-all"), "{file}");
         assert!(
             !text.contains("pull_request_target") && !text.contains("workflow_run"),
             "{file}"
@@ -99,4 +112,65 @@ fn workflows_are_pinned_and_may_little() {
             "{file}"
         );
     }
+}
+
+/// Beside each binary of a release lie checksums, what it was built from, and where; and only a tag makes one.
+#[test]
+fn releases_can_be_traced() {
+    let recipe = read(".github/workflows/release.yml");
+    let (build, publish) = recipe.split_once("\n  publish:\n").expect("two jobs");
+    for step in [
+        "cargo install cargo-auditable --locked --version ",
+        "TIDEGATE_RELEASE: \"true\"",
+        "cargo cyclonedx --format json",
+        "bash .ci/reproduce \"$TARGET\" out",
+    ] {
+        assert!(build.contains(step), "{step}");
+    }
+    for step in [
+        "if: github.ref_type == 'tag'",
+        "needs: build",
+        "sha256sum -- * >SHA256SUMS",
+        "actions/attest-build-provenance@",
+        "subject-path: out/*",
+        "--verify-tag",
+    ] {
+        assert!(publish.contains(step), "{step}");
+    }
+    assert!(
+        !build.contains(": write"),
+        "what runs the code of libraries may write nothing"
+    );
+    assert!(read(".ci/release-build").contains("build=(auditable build)"));
+}
+
+/// The compiler of a release is fixed, is one that the project promises to build with, and is told no folder of the machine.
+#[test]
+fn builds_of_a_release_are_fixed() {
+    let numbers = |text: &str| -> Vec<u32> {
+        let numbers = text
+            .trim()
+            .split('.')
+            .map(|number| number.parse().expect("a number"));
+        numbers.collect()
+    };
+    let toolchain = numbers(&read(".ci/toolchain"));
+    let manifest = read("Cargo.toml");
+    let oldest = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = \""));
+    assert_eq!(toolchain.len(), 3, "{toolchain:?}");
+    assert!(toolchain >= numbers(oldest.expect("a version").trim_end_matches('"')));
+    let build = read(".ci/release-build");
+    for part in [
+        "--remap-path-prefix=$home=",
+        "--remap-path-prefix=$PWD=",
+        "\"+$toolchain\"",
+        "--locked",
+    ] {
+        assert!(build.contains(part), "{part}");
+    }
+    let reproduce = read(".ci/reproduce");
+    assert_eq!(reproduce.matches(".ci/release-build\"").count(), 1, "{reproduce}");
+    assert!(reproduce.contains("for place in a another/and/longer") && reproduce.contains("\ncmp "));
 }
