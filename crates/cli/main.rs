@@ -9,6 +9,7 @@ mod report;
 mod watch;
 mod workspace;
 
+use std::panic::UnwindSafe;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -39,16 +40,17 @@ fn main() -> ExitCode {
         ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
         ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
     }
-    let outcome = match std::panic::catch_unwind(|| run(&cli)) {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            report::message(
-                "this is a mistake in tidegate, not in your files: please report it with the lines above\n",
-            );
-            Outcome::CouldNotRun
-        }
-    };
-    outcome.into()
+    guarded(|| run(&cli)).into()
+}
+
+/// A panic ends the run as everything else that keeps it from its work.
+fn guarded(work: impl FnOnce() -> Outcome + UnwindSafe) -> Outcome {
+    std::panic::catch_unwind(work).unwrap_or_else(|_| {
+        report::message(
+            "this is a mistake in tidegate, not in your files: please report it with the lines above\n",
+        );
+        Outcome::CouldNotRun
+    })
 }
 
 /// Bytes of memory that a command of a person may take unless told otherwise.
@@ -105,4 +107,22 @@ fn run(cli: &Cli) -> Outcome {
         Command::Man => commands::man::run(),
     };
     result.unwrap_or_else(|stop: Stop| stop.report(Some(&workspace)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_exit_code_2() {
+        let is_broken = true;
+        assert_eq!(guarded(|| Outcome::Fine), Outcome::Fine);
+        assert_eq!(
+            guarded(|| {
+                assert!(!is_broken, "as a mistake of ours does");
+                Outcome::Fine
+            }),
+            Outcome::CouldNotRun
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::repository::Repository;
+use crate::repository::{Ended, Repository};
 
 fn started() -> Repository {
     let repository = Repository::of("istio/my-service");
@@ -476,6 +476,52 @@ fn rendering_is_the_same_every_time_and_from_everywhere() {
         !first.contains(repository.path().to_str().expect("UTF-8")),
         "no path of this machine"
     );
+}
+
+/// Whatever order a folder gives its names in, whatever the clock, the language and the number of processors.
+#[test]
+fn nothing_of_the_machine_is_in_the_output() {
+    let repository = Repository::without_git("istio/orders");
+    let _ = repository.run(&["init"]).expect(0);
+    let tree = repository.tree();
+    let outputs = |repository: &Repository, variables: &[(&str, &str)]| -> Vec<String> {
+        let commands: [&[&str]; 5] = [
+            &["status"],
+            &["plan"],
+            &["check"],
+            &["render", "--env", "production"],
+            &["next", "--diff"],
+        ];
+        let ended = commands.map(|args| {
+            let mut command = repository.command(env!("CARGO_BIN_EXE_tidegate"));
+            Ended::of(command.args(args).envs(variables.iter().copied())).expect(0)
+        });
+        ended.map(|ended| ended.stdout + &ended.stderr).into()
+    };
+    let expected = outputs(&repository, &[]);
+    let machines: [&[(&str, &str)]; 4] = [
+        &[("TZ", "Pacific/Kiritimati"), ("LC_ALL", "tr_TR.UTF-8")],
+        &[("LANG", "C"), ("SOURCE_DATE_EPOCH", "1")],
+        &[("RAYON_NUM_THREADS", "1"), ("USER", "somebody")],
+        &[],
+    ];
+    for round in 0..20 {
+        // The order in which files are made is the order in which many file systems give them.
+        let mut files: Vec<_> = tree.iter().collect();
+        files.sort_by_key(|(path, _)| {
+            let mixed = path.bytes().fold(round, |sum: u32, byte| {
+                sum.wrapping_mul(31).wrapping_add(u32::from(byte)) ^ (sum >> 7)
+            });
+            mixed.wrapping_mul(2_654_435_761)
+        });
+        let copy = Repository::with(&[]);
+        files.iter().for_each(|(path, content)| copy.write(path, content));
+        assert_eq!(
+            outputs(&copy, machines[round as usize % 4]),
+            expected,
+            "round {round}"
+        );
+    }
 }
 
 #[test]

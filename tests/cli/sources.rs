@@ -224,3 +224,29 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+/// The environment is read by these names and no others; that of git's own is taken out before git runs.
+#[test]
+fn variables_are_read_from_a_fixed_list() {
+    let fixed = [
+        "GIT_INDEX_FILE",
+        "PATH",
+        "PRE_COMMIT_FROM_REF",
+        "TIDEGATE_COLOR",
+        "TIDEGATE_ROOT",
+    ];
+    let mut found = std::collections::BTreeSet::new();
+    for file in rust_files(&root().join("crates/cli")) {
+        let text = std::fs::read_to_string(&file).expect("a file");
+        let code = text.split("mod tests {").next().unwrap_or_default();
+        for read in ["env::var_os(\"", "env::var(\"", "env = \""] {
+            let names = code.split(read).skip(1).filter_map(|rest| rest.split('"').next());
+            found.extend(names.map(str::to_owned));
+        }
+        // By a name that is not written there: the plugin's variables, and all of git's, to take them out.
+        let others = code.matches("env::var(name)").count() + code.matches("env::vars_os()").count();
+        let may = ["request.rs", "git.rs"].iter().any(|name| file.ends_with(name));
+        assert!(others == 0 || may && others == 1, "{}", file.display());
+    }
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), fixed);
+}
