@@ -27,6 +27,8 @@ pages! {
     CannotCopy = "cannot-copy",
     CannotEdit = "cannot-edit",
     ContestedHost = "contested-host",
+    ContestedService = "contested-service",
+    ContestedTarget = "contested-target",
     DeadRule = "dead-rule",
     Denied = "denied",
     DuplicateObject = "duplicate-object",

@@ -104,7 +104,7 @@ fn against_the_schemas(
 #[test]
 fn every_object_of_every_phase_is_as_its_definition_says() {
     let Some((python, crds)) = found() else { return };
-    let lives: [(&str, &str, &[&str], &[&str]); 7] = [
+    let lives: [(&str, &str, &[&str], &[&str]); 8] = [
         (
             "gateway-api/reviews",
             "deploy/reviews",
@@ -137,6 +137,12 @@ fn every_object_of_every_phase_is_as_its_definition_says() {
         ),
         ("kubesphere/bookinfo", ".", &["--canary-tag", "2"], &["all"]),
         ("istio/orders", ".", &[], &["staging", "production"]),
+        (
+            "flagger/podinfo",
+            "podinfo",
+            &["--provider", "flagger", "--canary-tag", "2"],
+            &["staging", "production"],
+        ),
     ];
     for (fixture, at, init, environments) in lives {
         let repository = Repository::of(fixture);

@@ -161,6 +161,27 @@ const KUBESPHERE: Life = Life {
     workload: "reviews-v1",
 };
 
+const PODINFO: Life = Life {
+    fixture: "flagger/podinfo",
+    folder: "life",
+    at: "podinfo",
+    ship: None,
+    promotes: &[
+        ("podinfo/staging/deployment.yaml", "2.1.0", "2.1.1"),
+        ("podinfo/production/podinfo.yaml", "2.1.0", "2.1.1"),
+    ],
+    init: &[
+        "init",
+        "--provider",
+        "flagger",
+        "--canary-tag",
+        "2.1.1",
+        "--steps",
+        "5,10,20,100",
+    ],
+    workload: "podinfo",
+};
+
 /// The guide's set-up in each traffic system.
 const LIVES: [&Life; 10] = [
     &MY_SERVICE,
@@ -210,6 +231,14 @@ fn notification_lives_by_numbers_of_pods() {
 #[test]
 fn reviews_live_in_kubesphere() {
     live(&KUBESPHERE);
+}
+
+/// The Service leaves the files and comes back where it was; Flagger has the workload between.
+#[test]
+fn podinfo_lives_with_flagger() {
+    live(&PODINFO);
+    let lengths = (0..20).take_while(|stop| abort_after(&PODINFO, *stop));
+    assert_eq!(lengths.count(), 7);
 }
 
 /// As in the seed: jazz at 90/10 and metal at 50/50 at the same time, each with a release of its own.
@@ -276,6 +305,7 @@ fn live(life: &Life) {
         _ if life.fixture.starts_with("kubesphere/") => &["wire", "park"],
         // There are no routes that could name the copy: it is parked from the beginning.
         _ if life.fixture.starts_with("replicas/") => &["park"],
+        _ if life.fixture.starts_with("flagger/") => &["keep", "hand-over", "bootstrap", "trigger"],
         _ => &["split", "park"],
     };
     for phase in phases {

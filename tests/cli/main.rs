@@ -11,6 +11,7 @@ mod deployed;
 mod disks;
 mod edits;
 mod faults;
+mod flagger;
 mod formats;
 mod hostile;
 mod invalid;

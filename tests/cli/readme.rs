@@ -74,8 +74,8 @@ fn the_phase_tables_name_every_phase() {
 #[test]
 fn the_provider_table_is_the_registry() {
     use tidegate_core::layout::LayoutId;
-    use tidegate_core::provider::ProviderId;
-    let names: Vec<&str> = ProviderId::ALL.iter().map(|id| id.as_str()).collect();
+    use tidegate_core::provider::{ProviderId, System};
+    let names: Vec<&str> = System::names().collect();
     assert_eq!(table("## Traffic systems and layouts"), names);
     for id in ProviderId::ALL {
         let layouts = LayoutId::ALL.iter().filter(|layout| layout.carries(id.form()));
@@ -86,6 +86,15 @@ fn the_provider_table_is_the_registry() {
         let mut rows = README.lines().filter(|line| line.starts_with(&start));
         assert!(rows.any(|line| line.ends_with(&row)), "{start} … {row}");
     }
+}
+
+/// A row for each stage of a release that is left to a controller, in order.
+#[test]
+fn the_table_of_stages_names_every_stage() {
+    use tidegate_core::delegated::Stage;
+    let stages = Stage::ALL.into_iter().filter(|stage| *stage != Stage::Idle);
+    let stages: Vec<&str> = stages.map(Stage::as_str).collect();
+    assert_eq!(table("### Left to a controller"), stages);
 }
 
 /// Commands with the lines that should follow.

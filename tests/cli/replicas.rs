@@ -205,7 +205,9 @@ fn what_stands_side_by_side_is_not_always_a_canary() {
         (vec![&one, &same], vec!["idle"]),
         (vec![&one, &other, &third], vec!["idle"]),
     ] {
-        let text = files.into_iter().fold(service.to_owned(), |text, file| text + file);
+        let text = files
+            .into_iter()
+            .fold(service.to_owned(), |text, file| text + file);
         let repository = Repository::with(&[("reviews.yaml", &text)]);
         assert_eq!(repository.read_phase(".", "reviews-v1"), phases, "{text}");
     }

@@ -88,9 +88,8 @@ impl<'a> Lagging<'a> {
 
     /// Shows why the transition is safe from there.
     fn check(&self, workspace: &Workspace, chosen: &Chosen<'_>, transition: &Transition) -> Result<(), Stop> {
-        let (checkout, release) = (&chosen.checkout, chosen.release());
         let stops = self.stops(chosen)?;
-        let leap = transition::leap(checkout, release, transition, &self.deployed, stops)?;
+        let leap = transition::leap(&chosen.checkout, transition, &self.deployed, stops)?;
         show(Some(workspace), &leap.notices);
         report::message(&report::transition::leap(&self.deployed, &leap));
         Ok(())

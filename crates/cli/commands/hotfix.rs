@@ -13,7 +13,8 @@ pub(crate) fn run(workspace: &Workspace, args: &HotfixArgs) -> Result<Outcome, S
     let Some(chosen) = choose(workspace, args.release.workload.as_deref(), &command)? else {
         return Err(missing_release());
     };
-    let Some(transition) = transition::hotfix(&chosen.checkout, chosen.release(), &args.stable_tag)? else {
+    let release = chosen.release("fix")?;
+    let Some(transition) = transition::hotfix(&chosen.checkout, release, &args.stable_tag)? else {
         report::message("the stable version is pinned to it already: nothing to do\n");
         return Ok(Outcome::Fine);
     };

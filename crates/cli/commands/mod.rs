@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure, Location};
-use tidegate_core::model::{Application, Release};
+use tidegate_core::model::{Application, Delegation, Release};
 use tidegate_core::repo::{ReadError, RepoPath};
 use tidegate_core::transition::Transition;
 use tidegate_yaml::Stream;
@@ -196,12 +196,49 @@ impl Files for Loaded<'_> {
 pub(crate) struct Chosen<'a> {
     pub(crate) folder: RepoPath,
     pub(crate) checkout: Checkout<'a>,
-    release: usize,
+    which: Which,
+}
+
+/// One of the two kinds of releases, by its number.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    Release(usize),
+    Delegation(usize),
+}
+
+/// A release that a command is about.
+pub(crate) enum Subject<'a> {
+    /// One whose routes tidegate writes.
+    Release(&'a Release),
+    /// One whose requests a controller moves.
+    Delegation(&'a Delegation),
 }
 
 impl Chosen<'_> {
-    pub(crate) fn release(&self) -> &Release {
-        &self.checkout.application.releases[self.release]
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        let application = &self.checkout.application;
+        match self.which {
+            Which::Release(index) => Subject::Release(&application.releases[index]),
+            Which::Delegation(index) => Subject::Delegation(&application.delegations[index]),
+        }
+    }
+
+    /// The release, for a command that writes weights or pins.
+    ///
+    /// Errors: a controller moves its requests.
+    pub(crate) fn release(&self, command: &str) -> Result<&Release, Diagnostic> {
+        match self.subject() {
+            Subject::Release(release) => Ok(release),
+            Subject::Delegation(delegation) => {
+                let (name, workload) = (delegation.controller.as_str(), &delegation.workload);
+                let message =
+                    format!("{name} moves the requests of `{workload}`, so there is nothing to {command}");
+                let problem = Diagnostic::error(Code::Unsupported, message);
+                let problem = problem.at(delegation.origin.below(&["provider"]));
+                Err(problem
+                    .hint("`tidegate rollback` gives it the old image back, and the controller the requests"))
+            }
+        }
     }
 
     /// Shows, compares, writes or commits a transition of this release.
@@ -228,25 +265,25 @@ pub(crate) fn choose<'a>(
     let mut known: Vec<String> = Vec::new();
     for folder in workspace.application_folders()? {
         let checkout = workspace.load(&folder)?;
-        let releases = checkout.application.releases.iter().enumerate();
-        let fits = |release: &Release| workload.is_none_or(|workload| release.workload == workload);
-        let fitting: Vec<usize> = releases
-            .filter(|(_, release)| fits(release))
-            .map(|(index, _)| index)
-            .collect();
-        known.extend(checkout.application.workloads.keys().cloned());
+        let application = &checkout.application;
+        let releases = (0..application.releases.len()).map(Which::Release);
+        let delegations = (0..application.delegations.len()).map(Which::Delegation);
+        let name = |which: &Which| match which {
+            Which::Release(index) => &application.releases[*index].workload,
+            Which::Delegation(index) => &application.delegations[*index].workload,
+        };
+        let fits = |which: &Which| workload.is_none_or(|workload| name(which) == workload);
+        let fitting: Vec<Which> = releases.chain(delegations).filter(fits).collect();
+        known.extend(application.workloads.keys().cloned());
         match fitting.as_slice() {
             [] => {}
-            [release] => found.push(Chosen {
-                release: *release,
+            [which] => found.push(Chosen {
+                which: *which,
                 folder,
                 checkout,
             }),
             [..] => {
-                let names: Vec<String> = fitting
-                    .iter()
-                    .map(|index| checkout.application.releases[*index].workload.clone())
-                    .collect();
+                let names: Vec<String> = fitting.iter().map(name).cloned().collect();
                 let message = format!(
                     "{} has several releases: {}",
                     checkout.application.name,
@@ -281,6 +318,17 @@ pub(crate) fn choose<'a>(
         return Err(tidegate_core::schema::release::known_names(missing, workload, known.into_iter()).into());
     }
     Ok(found.pop())
+}
+
+/// What a controller gets is for every environment.
+pub(crate) fn all_at_once(environment: Option<&str>) -> Result<(), Diagnostic> {
+    match environment {
+        None => Ok(()),
+        Some(_) => {
+            let message = "a release that is left to a controller moves in all environments at once";
+            Err(Diagnostic::error(Code::NotInThisPhase, message).hint("run the command without --env"))
+        }
+    }
 }
 
 /// A release that is asked for by name of a weight or an image must be there.

@@ -1,9 +1,9 @@
 //! `tidegate rollback`: sends all requests back to the stable version.
 
-use tidegate_core::transition;
+use tidegate_core::{delegated, transition};
 
 use super::write::Guard;
-use super::{Outcome, Stop, choose, deployed, missing_release};
+use super::{Outcome, Stop, Subject, all_at_once, choose, deployed, missing_release};
 use crate::args::RollbackArgs;
 use crate::report;
 use crate::workspace::Workspace;
@@ -12,17 +12,21 @@ pub(crate) fn run(workspace: &Workspace, args: &RollbackArgs) -> Result<Outcome,
     let Some(chosen) = choose(workspace, args.release.workload.as_deref(), "rollback")? else {
         return Err(missing_release());
     };
-    let application = &chosen.checkout.application;
-    let Some(transition) = transition::rollback(&chosen.checkout, chosen.release(), args.env.as_deref())?
-    else {
+    let transition = match chosen.subject() {
+        Subject::Release(release) => transition::rollback(&chosen.checkout, release, args.env.as_deref())?,
+        Subject::Delegation(delegation) => {
+            all_at_once(args.env.as_deref())?;
+            delegated::rollback(&chosen.checkout, delegation)?
+        }
+    };
+    let Some(transition) = transition else {
         report::message("the stable version has all requests already: nothing to do\n");
         return Ok(Outcome::Fine);
     };
     deployed::check(workspace, &chosen, &args.deployed, &transition)?;
-    report::message(&report::transition::live(
-        application,
-        chosen.release(),
-        &transition,
-    ));
+    if let Subject::Release(release) = chosen.subject() {
+        let application = &chosen.checkout.application;
+        report::message(&report::transition::live(application, release, &transition));
+    }
     chosen.finish(workspace, &transition, &args.write, Guard::Overwritten)
 }

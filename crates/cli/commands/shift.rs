@@ -21,8 +21,9 @@ pub(crate) fn run(workspace: &Workspace, args: &ShiftArgs) -> Result<Outcome, St
     let Some(chosen) = choose(workspace, args.release.workload.as_deref(), &command)? else {
         return Err(missing_release());
     };
+    let release = chosen.release("shift")?;
     let application = &chosen.checkout.application;
-    let Some(transition) = transition::shift(&chosen.checkout, chosen.release(), &args.env, weight)? else {
+    let Some(transition) = transition::shift(&chosen.checkout, release, &args.env, weight)? else {
         report::message(&format!(
             "the canary has {weight} percent in {} already: nothing to do\n",
             args.env
@@ -30,10 +31,6 @@ pub(crate) fn run(workspace: &Workspace, args: &ShiftArgs) -> Result<Outcome, St
         return Ok(Outcome::Fine);
     };
     deployed::check(workspace, &chosen, &args.deployed, &transition)?;
-    report::message(&report::transition::live(
-        application,
-        chosen.release(),
-        &transition,
-    ));
+    report::message(&report::transition::live(application, release, &transition));
     chosen.finish(workspace, &transition, &args.write, Guard::Overwritten)
 }

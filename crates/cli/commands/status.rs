@@ -3,7 +3,9 @@
 use std::mem::ManuallyDrop;
 
 use tidegate_core::checkout::Checkout;
+use tidegate_core::delegated;
 use tidegate_core::diagnostic::{Diagnostic, Severity};
+use tidegate_core::model::Application;
 use tidegate_core::phase::Position;
 use tidegate_core::standing::Standing;
 use tidegate_core::transition::disagree;
@@ -12,7 +14,10 @@ use super::{Outcome, Stop, show, show_notices};
 use crate::args::{StatusArgs, StatusFormat};
 use crate::report::{self, status};
 use crate::workspace::Workspace;
-use crate::{disk, report::status::Standpoint};
+use crate::{
+    disk,
+    report::status::{Delegated, Standpoint},
+};
 
 pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, Stop> {
     if let Some(journal) = disk::pending(workspace.root(), workspace.git_dir())? {
@@ -35,16 +40,34 @@ pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, S
             }
         }
     }
+    let mut delegations = Vec::new();
+    for checkout in checkouts.iter() {
+        for delegation in &checkout.application.delegations {
+            if wanted.is_none_or(|wanted| delegation.workload == wanted) {
+                let standing = delegated::Standing::of(&checkout.application, delegation);
+                delegations.push((checkout, delegation, standing));
+            }
+        }
+    }
+    let delegated: Vec<Delegated<'_>> = delegations
+        .iter()
+        .map(|(checkout, delegation, standing)| {
+            let application = &checkout.application;
+            let command = next_of(application, &delegation.workload);
+            Delegated {
+                application,
+                delegation,
+                standing,
+                next: workspace.command_in(&application.at, &command),
+                look: delegated::look(application, delegation),
+            }
+        })
+        .collect();
     let standpoints: Vec<Standpoint<'_>> = standings
         .iter()
         .map(|(checkout, release, standing)| {
             let application = &checkout.application;
-            let only = application.releases.len() == 1;
-            let command = if only {
-                "next".to_owned()
-            } else {
-                format!("next --workload {}", release.workload)
-            };
+            let command = next_of(application, &release.workload);
             Standpoint {
                 application,
                 release,
@@ -54,7 +77,9 @@ pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, S
         })
         .collect();
     match args.format {
-        StatusFormat::Json => report::product(&status::json(&standpoints).map_err(anyhow::Error::from)?)?,
+        StatusFormat::Json => {
+            report::product(&status::json(&standpoints, &delegated).map_err(anyhow::Error::from)?)?
+        }
         StatusFormat::Text => {
             let width = report::terminal_width();
             report::product(
@@ -63,10 +88,11 @@ pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, S
                     .map(|standpoint| status::text(standpoint, width))
                     .collect::<String>(),
             )?;
-            for checkout in checkouts
-                .iter()
-                .filter(|checkout| checkout.application.releases.is_empty())
-            {
+            report::product(&delegated.iter().map(Delegated::text).collect::<String>())?;
+            for checkout in checkouts.iter().filter(|checkout| {
+                let application = &checkout.application;
+                application.releases.is_empty() && application.delegations.is_empty()
+            }) {
                 let name = report::escape(&checkout.application.name).into_owned();
                 report::product(&format!(
                     "{name}: no release (`{}` starts one)\n",
@@ -88,7 +114,22 @@ pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, S
                 .chain(far_apart)
         })
         .collect();
+    let unclear = delegations
+        .iter()
+        .filter(|(_, _, standing)| standing.position == delegated::Position::Unclear);
+    let unclear: Vec<Diagnostic> = unclear
+        .map(|(_, delegation, standing)| delegated::unclear(delegation, standing))
+        .collect();
+    let problems = [problems, unclear].concat();
     show(Some(workspace), &problems);
     let is_wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
     Ok(if is_wrong { Outcome::Refused } else { Outcome::Fine })
+}
+
+/// The command that makes the next transition of a release.
+fn next_of(application: &Application, workload: &str) -> String {
+    match application.releases.len() + application.delegations.len() {
+        1 => "next".to_owned(),
+        _ => format!("next --workload {workload}"),
+    }
 }

@@ -1,7 +1,8 @@
 //! Where releases stand: text with bars for people, a versioned schema for programs.
 
 use serde::Serialize;
-use tidegate_core::model::{Application, Form, Release, Routes};
+use tidegate_core::delegated::{self, Given, Stage};
+use tidegate_core::model::{Application, Delegation, Form, Release, Routes};
 use tidegate_core::phase::{Incomplete, Phase, Position};
 use tidegate_core::standing::Standing;
 
@@ -57,6 +58,95 @@ pub(crate) fn text(standpoint: &Standpoint<'_>, width: Option<usize>) -> String 
     }
     text.push_str(&format!("  next: {}\n", ahead(release, standing, next)));
     text
+}
+
+/// A release that is left to a controller, and where it stands.
+pub(crate) struct Delegated<'a> {
+    pub(crate) application: &'a Application,
+    pub(crate) delegation: &'a Delegation,
+    pub(crate) standing: &'a delegated::Standing,
+    /// The command that makes the next transition, as typed from here.
+    pub(crate) next: String,
+    /// The commands that show how far the controller is.
+    pub(crate) look: String,
+}
+
+impl Delegated<'_> {
+    /// The release for a person.
+    pub(crate) fn text(&self) -> String {
+        let Self {
+            application,
+            delegation,
+            standing,
+            next,
+            look,
+        } = self;
+        let title = format!("{}/{}", escape(&application.name), escape(&delegation.workload));
+        let (controller, stays) = (delegation.controller.as_str(), delegation.stays);
+        let (position, following) = match &standing.position {
+            delegated::Position::At(stage) => {
+                (format!("{stage} ({})", stage.about()), stage.following(stays))
+            }
+            delegated::Position::Between(one, other) => (format!("between {one} and {other}"), Some(*other)),
+            delegated::Position::Unclear => ("in no phase".to_owned(), None),
+        };
+        let mut text = format!("{title}: {position}\n");
+        for (name, facts) in &standing.environments {
+            text.push_str(&format!("  {}  {}\n", escape(name), facts.describe()));
+        }
+        if standing.position == delegated::Position::At(Stage::Trigger) {
+            text.push_str(&format!(
+                "  {controller} moves the requests; how far it is:\n    {look}\n"
+            ));
+        }
+        let ahead = match following {
+            Some(stage) => format!("{stage}: {} (`{next}`)", stage.about()),
+            None => {
+                "bring the environments together: revert the last commit that touched one only".to_owned()
+            }
+        };
+        text.push_str(&format!("  next: {ahead}\n"));
+        if !stays && standing.position == delegated::Position::At(Stage::Trigger) {
+            text.push_str(&format!(
+                "  or: let {controller} keep the workload (`{next} --to tidy`)\n"
+            ));
+        }
+        text
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        let (state, phases) = match self.standing.position {
+            delegated::Position::At(stage) => ("at", vec![stage.as_str()]),
+            delegated::Position::Between(one, other) => ("between", vec![one.as_str(), other.as_str()]),
+            delegated::Position::Unclear => ("unclear", Vec::new()),
+        };
+        Entry {
+            application: &self.application.name,
+            folder: self.application.at.as_str(),
+            workload: &self.delegation.workload,
+            copy: None,
+            provider: self.delegation.controller.as_str(),
+            recorded: true,
+            phases,
+            state,
+            environments: self
+                .standing
+                .environments
+                .iter()
+                .map(|(name, facts)| Environment {
+                    name,
+                    routes: match facts.given {
+                        Given::No => "plain",
+                        Given::Active | Given::Suspended => "controller",
+                    },
+                    stable_percent: None,
+                    canary_percent: None,
+                })
+                .collect(),
+            missing: Vec::new(),
+            drift: Vec::new(),
+        }
+    }
 }
 
 /// A position in a few words.
@@ -136,7 +226,7 @@ struct Entry<'a> {
     application: &'a str,
     folder: &'a str,
     workload: &'a str,
-    copy: &'a str,
+    copy: Option<&'a str>,
     provider: &'static str,
     recorded: bool,
     /// The phases the files can be read as: one, or two where they are between or ambiguous.
@@ -173,9 +263,13 @@ struct Drift {
 ///
 /// Shape: `schema`; `releases[]` with `phases` (one, or two where the files can be read as either), `state`
 /// (`at`, `between`, `ambiguous`, `unclear`, `disagree`), shares in percent per environment (null where no version
-/// is named), what is missing for a phase, and drift. Fields are added, never renamed, within v1.
-pub(crate) fn json(standpoints: &[Standpoint<'_>]) -> serde_json::Result<String> {
-    let releases = standpoints.iter().map(entry).collect();
+/// is named, or where a controller moves the requests), what is missing for a phase, and drift. Fields are added, never renamed, within v1.
+pub(crate) fn json(
+    standpoints: &[Standpoint<'_>],
+    delegated: &[Delegated<'_>],
+) -> serde_json::Result<String> {
+    let releases = standpoints.iter().map(entry);
+    let releases = releases.chain(delegated.iter().map(Delegated::entry)).collect();
     let document = Document {
         schema: "tidegate.dev/status/v1",
         releases,
@@ -235,7 +329,7 @@ fn entry<'a>(standpoint: &'a Standpoint<'a>) -> Entry<'a> {
         application: &application.name,
         folder: application.at.as_str(),
         workload: &release.workload,
-        copy: &release.copy,
+        copy: Some(&release.copy),
         provider: release.provider.as_str(),
         recorded: release.origin.is_some(),
         phases,

@@ -1,18 +1,21 @@
 //! A transition in words: what it does to traffic, what it is called in the history, how to take it back.
 
-use tidegate_core::checkout::Checkout;
+use tidegate_core::delegated::{self, Stage};
 use tidegate_core::model::{Application, Release, Routes};
 use tidegate_core::phase::Position;
 use tidegate_core::plan::{live_commands, undo};
+use tidegate_core::provider::System;
 use tidegate_core::standing::Standing;
 use tidegate_core::transition::{Deployed, Leap, Purpose, Transition};
 
 use super::escape;
+use crate::commands::Subject;
 
 /// What a transition is called: a phase's name, or what it does.
 pub(crate) fn name(transition: &Transition) -> String {
     match &transition.purpose {
         Purpose::Enter(phase) => phase.to_string(),
+        Purpose::Stage(stage) => stage.to_string(),
         Purpose::Weights => "weights".to_owned(),
         Purpose::Grow => "grow".to_owned(),
         Purpose::RestoreImage => "restore the stable image".to_owned(),
@@ -25,7 +28,11 @@ pub(crate) fn name(transition: &Transition) -> String {
 /// What a transition does, in one sentence without a final stop.
 pub(crate) fn about(transition: &Transition) -> &'static str {
     match &transition.purpose {
-        Purpose::Enter(phase) => phase.about(transition.provider.form()),
+        Purpose::Enter(phase) => match transition.system {
+            System::Provider(provider) => phase.about(provider.form()),
+            System::Controller(_) => phase.as_str(),
+        },
+        Purpose::Stage(stage) => stage.about(),
         Purpose::Weights => "change the shares of the two versions",
         Purpose::Grow => "add the pods of the version that gets more; the other's go once they are ready",
         Purpose::RestoreImage => "put the image that ran before the release back on the workload",
@@ -72,6 +79,9 @@ pub(crate) fn summary(application: &str, transition: &Transition) -> String {
         Purpose::Start => {
             "commit this, then run `tidegate plan` to see what is ahead and `tidegate next` to begin"
         }
+        Purpose::Stage(Stage::Trigger) => {
+            "commit this, let every environment run it; the controller moves the requests, and `tidegate status` says how to look"
+        }
         _ => "commit this, let every environment run it, then look at `tidegate status`",
     };
     text.push_str(&format!("  next: {next}\n"));
@@ -116,7 +126,7 @@ pub(crate) fn commit_message(application: &str, transition: &Transition) -> Stri
         ),
     };
     let mut message = format!("{subject}\n\n{}.\n\n", capitalise(about(transition)));
-    if transition.purpose != Purpose::Start {
+    if !transition.after.is_empty() && transition.purpose != Purpose::Start {
         message.push_str("Traffic (stable/canary):\n");
         for line in traffic(transition) {
             message.push_str(&format!("  {line}\n"));
@@ -157,14 +167,29 @@ pub(crate) fn live(application: &Application, release: &Release, transition: &Tr
 }
 
 /// Why `next` has nothing to do.
-pub(crate) fn nothing_to_do(checkout: &Checkout<'_>, release: &Release) -> String {
-    let standing = Standing::of(&checkout.application, release);
-    match standing.position {
-        Position::At(phase) => format!(
-            "{} is in {phase} already: nothing to do\n",
-            escape(&release.workload)
-        ),
-        _ => format!("{} is there already: nothing to do\n", escape(&release.workload)),
+pub(crate) fn nothing_to_do(application: &Application, subject: &Subject<'_>) -> String {
+    let (workload, phase) = match subject {
+        Subject::Release(release) => {
+            let standing = Standing::of(application, release);
+            let phase = match standing.position {
+                Position::At(phase) => Some(phase.as_str()),
+                _ => None,
+            };
+            (&release.workload, phase)
+        }
+        Subject::Delegation(delegation) => {
+            let standing = delegated::Standing::of(application, delegation);
+            let stage = match standing.position {
+                delegated::Position::At(stage) => Some(stage.as_str()),
+                _ => None,
+            };
+            (&delegation.workload, stage)
+        }
+    };
+    let workload = escape(workload);
+    match phase {
+        Some(phase) => format!("{workload} is in {phase} already: nothing to do\n"),
+        None => format!("{workload} is there already: nothing to do\n"),
     }
 }
 

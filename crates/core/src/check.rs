@@ -8,7 +8,7 @@ use crate::layout;
 use crate::model::Environment;
 use crate::phase::Position;
 use crate::prover::{Proof, Question, Repair, Subject, prove, repair};
-use crate::provider::ProviderId;
+use crate::provider::{ControllerId, ProviderId, System};
 use crate::repo::RepoPath;
 use crate::standing::Standing;
 use crate::transition::{disagree, unclear};
@@ -25,6 +25,9 @@ pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
     let application = &checkout.application;
     let mut found = application.notices.clone();
     found.extend(provider(checkout).unwrap_or(DEFAULT).provider().lint(application));
+    for id in ControllerId::ALL {
+        found.extend(id.controller().lint(application));
+    }
     for release in &application.releases {
         let standing = Standing::of(application, release);
         found.extend(standing.drift(application, release));
@@ -61,6 +64,16 @@ fn provider(checkout: &Checkout<'_>) -> Option<ProviderId> {
     fitting.find(is_used)
 }
 
+/// The controller that some workload of an application is given to.
+fn controller(checkout: &Checkout<'_>) -> Option<ControllerId> {
+    let application = &checkout.application;
+    let has = |id: &ControllerId| {
+        let mut environments = application.environments.values();
+        environments.any(|environment| id.controller().is_used(environment))
+    };
+    ControllerId::ALL.iter().copied().find(has)
+}
+
 /// What callers inside a cluster meet, whatever else there is.
 const DEFAULT: ProviderId = ProviderId::Istio;
 
@@ -92,7 +105,11 @@ pub fn judge(
     question: Question,
     is_changed: &dyn Fn(&RepoPath) -> bool,
 ) -> Verdict {
-    let provider = provider(after).or(provider(before)).unwrap_or(DEFAULT);
+    // What a controller writes is in no repository, and goes before all routes that are.
+    let system = match controller(after).or(controller(before)) {
+        Some(controller) => System::from(controller),
+        None => System::from(provider(after).or(provider(before)).unwrap_or(DEFAULT)),
+    };
     let mut verdict = Verdict::default();
     let wanted = |name: &&String| environment.is_none_or(|only| only == name.as_str());
     for name in after.application.environments.keys().filter(wanted) {
@@ -100,7 +117,7 @@ pub fn judge(
         let Some(old) = before.application.environments.get(name) else {
             continue;
         };
-        let (judgement, diagnostics) = judge_environment(provider, old, new, question, is_changed);
+        let (judgement, diagnostics) = judge_environment(system, old, new, question, is_changed);
         let diagnostics = diagnostics.into_iter();
         verdict
             .diagnostics
@@ -111,14 +128,14 @@ pub fn judge(
 }
 
 fn judge_environment(
-    provider: ProviderId,
+    system: System,
     before: &Environment,
     after: &Environment,
     question: Question,
     is_changed: &dyn Fn(&RepoPath) -> bool,
 ) -> (Judgement, Vec<Diagnostic>) {
-    let proof = prove(provider, &before.rendered, &after.rendered, question);
-    let repair = repair(provider, &before.rendered, &after.rendered, question, &proof);
+    let proof = prove(system, &before.rendered, &after.rendered, question);
+    let repair = repair(system, &before.rendered, &after.rendered, question, &proof);
     let subject = Subject {
         before,
         after,

@@ -7,7 +7,7 @@ use crate::layout;
 use crate::model::Application;
 use crate::repo::{Repo, RepoPath};
 use crate::schema::config::Config;
-use crate::schema::release::check_names;
+use crate::schema::release::{check_delegation, check_names, delegations};
 
 /// An application together with the repository it was read from.
 pub struct Checkout<'a> {
@@ -23,10 +23,15 @@ impl<'a> Checkout<'a> {
     /// Errors: everything wrong with its files.
     pub fn load(repo: &'a dyn Repo, at: &RepoPath, config: &'a Config) -> Result<Self, Failure> {
         let mut application = layout::load(repo, at, config)?;
+        if let Some(stream) = application.files.get(&application.release_file) {
+            application.delegations = delegations(&application.release_file, stream)?;
+        }
         let workloads: Vec<&str> = application.workloads.keys().map(String::as_str).collect();
         let environments: Vec<&str> = application.environments.keys().map(String::as_str).collect();
         let wrong_names = |release| check_names(release, &workloads, &environments);
-        let problems: Vec<Diagnostic> = application.releases.iter().flat_map(wrong_names).collect();
+        let mut problems: Vec<Diagnostic> = application.releases.iter().flat_map(wrong_names).collect();
+        let delegations = application.delegations.iter();
+        problems.extend(delegations.flat_map(|found| check_delegation(found, &workloads, &environments)));
         if !problems.is_empty() {
             return Err(problems.into());
         }

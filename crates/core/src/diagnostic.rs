@@ -59,6 +59,10 @@ codes! {
     CannotEdit = "cannot-edit",
     /// Two objects route the same host in the mesh.
     ContestedHost = "contested-host",
+    /// A Service is written by the repository and by a controller.
+    ContestedService = "contested-service",
+    /// Two objects give the same workload to a controller.
+    ContestedTarget = "contested-target",
     /// A route gets no requests, since routes before it take them all.
     DeadRule = "dead-rule",
     /// A change makes pods turn callers away that they admitted.

@@ -15,6 +15,7 @@ mod argo_cd;
 pub mod change;
 pub mod check;
 pub mod checkout;
+pub mod delegated;
 pub mod diagnostic;
 pub mod layout;
 pub mod manifest;

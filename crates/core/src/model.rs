@@ -34,6 +34,8 @@ pub struct Application {
     pub environments: IndexMap<String, Environment>,
     /// The releases in progress, in file order.
     pub releases: Vec<Release>,
+    /// The releases in progress whose requests a controller moves, in file order.
+    pub delegations: Vec<Delegation>,
     /// The files the application was read from, for edits and for showing places.
     pub files: BTreeMap<RepoPath, Arc<Stream>>,
     /// The files among them that a release alone put there (by their names); documents in all other files are the user's and are edited, not rewritten.
@@ -238,6 +240,34 @@ pub struct Release {
     pub order: Order,
     /// Where the release is written; `None` for a canary made by hand, read from the files alone.
     pub origin: Option<Location>,
+}
+
+/// The intent to give one workload another image and to leave the requests to a controller.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delegation {
+    /// The workload that is released.
+    pub workload: String,
+    /// The controller.
+    pub controller: crate::provider::ControllerId,
+    /// Whether it had the workload before the release and keeps it.
+    pub stays: bool,
+    /// What the workload runs before.
+    pub stable: PinnedImage,
+    /// What it is given.
+    pub canary: PinnedImage,
+    /// Percent to the canary, ascending, the last one 100; a controller that stays has its own.
+    pub steps: Vec<Weight>,
+    /// Steps of environments that have their own.
+    pub environment_steps: IndexMap<String, Vec<Weight>>,
+    /// Where the release is written.
+    pub origin: Location,
+}
+
+impl Delegation {
+    /// The weights the canary takes in an environment, ascending, the last one 100.
+    pub fn steps(&self, environment: &str) -> &[Weight] {
+        self.environment_steps.get(environment).unwrap_or(&self.steps)
+    }
 }
 
 /// An image that does not move.

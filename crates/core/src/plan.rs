@@ -69,6 +69,7 @@ pub fn remaining(checkout: &Checkout<'_>, first: &ChangeSet, workload: &str) -> 
 /// How to take a transition back, in the words of a reviewer.
 pub fn undo(transition: &Transition) -> String {
     match &transition.purpose {
+        Purpose::Stage(stage) => stage.undo().to_owned(),
         Purpose::Weights | Purpose::Enter(Phase::Ramp | Phase::Hold) => {
             "tidegate rollback (everything back to the stable version), or revert the commit".to_owned()
         }
@@ -140,7 +141,7 @@ impl Look<'_> {
             Purpose::Enter(Phase::Unwire) => vec![self.virtual_service("names no subset")],
             Purpose::Enter(_) => vec![self.unwired()],
             Purpose::RestoreImage => vec![self.virtual_service("gives the stable version all requests")],
-            Purpose::MovePin | Purpose::Restore | Purpose::Start => Vec::new(),
+            Purpose::MovePin | Purpose::Restore | Purpose::Start | Purpose::Stage(_) => Vec::new(),
         }
     }
 
@@ -167,7 +168,11 @@ impl Look<'_> {
             Purpose::RestoreImage if transition.before.values().any(is_split) => {
                 vec![self.healthy(Version::Canary), routed_to(copy)]
             }
-            Purpose::RestoreImage | Purpose::MovePin | Purpose::Restore | Purpose::Start => Vec::new(),
+            Purpose::RestoreImage
+            | Purpose::MovePin
+            | Purpose::Restore
+            | Purpose::Start
+            | Purpose::Stage(_) => Vec::new(),
         }
     }
 
@@ -186,7 +191,11 @@ impl Look<'_> {
             Purpose::RestoreImage if transition.before.values().any(is_split) => {
                 vec![self.healthy(Version::Canary), routed_to(Version::Canary)]
             }
-            Purpose::RestoreImage | Purpose::MovePin | Purpose::Restore | Purpose::Start => Vec::new(),
+            Purpose::RestoreImage
+            | Purpose::MovePin
+            | Purpose::Restore
+            | Purpose::Start
+            | Purpose::Stage(_) => Vec::new(),
         }
     }
 
@@ -203,7 +212,7 @@ impl Look<'_> {
             Purpose::Enter(Phase::Promote) => vec![self.healthy(Version::Canary), self.no_pods(workload)],
             Purpose::Enter(_) => vec![self.no_pods(copy)],
             Purpose::RestoreImage => vec![self.healthy(Version::Canary), self.no_pods(workload)],
-            Purpose::MovePin | Purpose::Restore | Purpose::Start => Vec::new(),
+            Purpose::MovePin | Purpose::Restore | Purpose::Start | Purpose::Stage(_) => Vec::new(),
         }
     }
 

@@ -97,7 +97,8 @@ fn check(written: &ChangeSet, what: &str) -> Result<(), Failure> {
     }
 }
 
-fn not_given_back(file: &FileChange, what: &str) -> Diagnostic {
+/// A file that would not end as it began, at the first line that differs.
+pub(crate) fn not_given_back(file: &FileChange, what: &str) -> Diagnostic {
     let (Some(before), Some(after)) = (&file.before, &file.after) else {
         let message = format!("{what} would not leave this file as it was");
         return Diagnostic::error(Code::CannotEdit, message).at(Location::file(&file.path));

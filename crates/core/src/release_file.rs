@@ -6,7 +6,7 @@ use tidegate_yaml::{Edit, Place};
 
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
-use crate::model::{Application, Release};
+use crate::model::{Application, Delegation, Release};
 use crate::repo::RepoPath;
 
 /// Adds a release to the releases that are there; `text` is the whole file for the first one.
@@ -44,7 +44,22 @@ pub(crate) fn add(application: &Application, text: String) -> Result<FileChange,
 
 /// Takes a release out, and the file with the last one; `None` where the release is written nowhere.
 pub(crate) fn remove(application: &Application, release: &Release) -> Result<Option<FileChange>, Diagnostic> {
-    let Some((path, before)) = written(application, release) else {
+    match &release.origin {
+        Some(origin) => remove_entry(application, origin),
+        None => Ok(None),
+    }
+}
+
+/// Takes a release that is left to a controller out, and the file with the last one.
+pub(crate) fn remove_delegation(
+    application: &Application,
+    delegation: &Delegation,
+) -> Result<Option<FileChange>, Diagnostic> {
+    remove_entry(application, &delegation.origin)
+}
+
+fn remove_entry(application: &Application, origin: &Location) -> Result<Option<FileChange>, Diagnostic> {
+    let Some(before) = application.files.get(&origin.file) else {
         return Ok(None);
     };
     let recorded = application
@@ -52,14 +67,14 @@ pub(crate) fn remove(application: &Application, release: &Release) -> Result<Opt
         .iter()
         .filter(|release| release.origin.is_some())
         .count();
-    if recorded <= 1 {
+    if recorded + application.delegations.len() <= 1 {
         return Ok(Some(FileChange {
-            path,
-            before: Some(before),
+            path: origin.file.clone(),
+            before: Some(before.text().to_owned()),
             after: None,
         }));
     }
-    edit(application, release, path, |at| Edit::Remove { at }).map(Some)
+    edit(application, origin, |at| Edit::Remove { at }).map(Some)
 }
 
 /// Moves the pin of the stable version.
@@ -86,7 +101,7 @@ fn set_tag(
     version: &str,
     tag: &str,
 ) -> Result<Option<FileChange>, Diagnostic> {
-    let Some((path, _)) = written(application, release) else {
+    let Some(origin) = &release.origin else {
         return Ok(None);
     };
     let set = |mut at: PointerBuf| {
@@ -98,33 +113,24 @@ fn set_tag(
             value: json!(tag),
         }
     };
-    edit(application, release, path, set).map(Some)
-}
-
-fn written(application: &Application, release: &Release) -> Option<(RepoPath, String)> {
-    let origin = release.origin.as_ref()?;
-    let before = application.files.get(&origin.file)?.text().to_owned();
-    Some((origin.file.clone(), before))
+    edit(application, origin, set).map(Some)
 }
 
 fn edit(
     application: &Application,
-    release: &Release,
-    path: RepoPath,
+    origin: &Location,
     edit: impl FnOnce(PointerBuf) -> Edit,
 ) -> Result<FileChange, Diagnostic> {
-    let origin = release
-        .origin
-        .as_ref()
-        .and_then(|origin| Some((origin.document()?, origin.pointer()?.clone())));
-    let (Some((document, at)), Some(stream)) = (origin, application.files.get(&path)) else {
-        return Err(cannot_edit(&path, "the release is not there any more"));
+    let path = &origin.file;
+    let place = origin.document().zip(origin.pointer().cloned());
+    let (Some((document, at)), Some(stream)) = (place, application.files.get(path)) else {
+        return Err(cannot_edit(path, "the release is not there any more"));
     };
     let after = stream
         .edit(document, &[edit(at)])
-        .map_err(|error| cannot_edit(&path, &error.to_string()))?;
+        .map_err(|error| cannot_edit(path, &error.to_string()))?;
     Ok(FileChange {
-        path,
+        path: path.clone(),
         before: Some(stream.text().to_owned()),
         after: Some(after.into_text()),
     })

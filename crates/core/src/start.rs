@@ -6,13 +6,14 @@ use serde_json::Value;
 
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
+use crate::delegated;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location};
 use crate::layout::{self, LayoutId};
 use crate::manifest::Manifest;
 use crate::model::{Application, Form, Method, Order, PinnedImage, Release, Version, Weight, Workload};
 use crate::phase::{Phase, Position};
 use crate::plan::Step;
-use crate::provider::{CANARY_LABEL, ProviderId, VERSION_LABEL};
+use crate::provider::{CANARY_LABEL, ControllerId, ProviderId, VERSION_LABEL};
 use crate::rehearsal::rehearse;
 use crate::release_file;
 use crate::schema::release::{DEFAULT_STEPS, check_tag, known_names, parse_steps};
@@ -50,7 +51,21 @@ pub struct Start {
 /// Errors: every reason why a canary cannot start here, each with its place.
 pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, Failure> {
     let application = &checkout.application;
-    let workload = choose_workload(application, request.workload.as_deref(), request.adopt)?;
+    let controller = delegated::wanted(application, request);
+    let workload = match controller {
+        Some((_, Some(workload))) => workload,
+        _ => choose_workload(application, request.workload.as_deref(), request.adopt)?,
+    };
+    if let Some((controller, _)) = controller {
+        let mut started = delegated::start(checkout, controller, workload, request)?;
+        let why = match request.workload {
+            Some(_) => "as asked",
+            None => "the only one that can be reached, or that the controller has",
+        };
+        let found = format!("workload `{}`: {why}", workload.key);
+        started.assumptions.insert(0, found);
+        return Ok(started);
+    }
     let known = application
         .releases
         .iter()
@@ -94,7 +109,7 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
     let notices = layout::accidental_services(application, &release);
     let transition = Transition {
         workload: release.workload.clone(),
-        provider: release.provider,
+        system: release.provider.into(),
         purpose: Purpose::Start,
         before: routes.clone(),
         after: routes,
@@ -205,7 +220,8 @@ fn choose_provider(
     if let Some(wanted) = wanted {
         let found = ProviderId::parse(wanted).ok_or_else(|| {
             let found = Diagnostic::error(Code::UnknownName, format!("unknown provider `{wanted}`"));
-            known_names(found, wanted, names().into_iter())
+            let controllers = ControllerId::ALL.iter().map(|id| id.as_str());
+            known_names(found, wanted, names().into_iter().chain(controllers))
         })?;
         if !layout.carries(found.form()) {
             let layout = layout.as_str();
@@ -358,7 +374,7 @@ fn new_release(
 }
 
 /// The image of the new version, where the copy runs it.
-fn new_image(
+pub(crate) fn new_image(
     workload: &Workload,
     copy_runs: Version,
     request: &StartRequest,
@@ -643,14 +659,6 @@ fn describe_plan(application: &Application, release: &Release, ahead: &[Step]) -
 /// The release file, with comments for the person who reads it.
 fn release_text(application: &Application, release: &Release) -> Result<String, Diagnostic> {
     let steps: Vec<u8> = release.steps.iter().map(|step| step.percent()).collect();
-    let mut templates = Templates::new();
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .keep_trailing_newline(true)
-        .build();
-    templates.set_syntax(syntax.map_err(|error| Diagnostic::error(Code::TemplateFailed, error.to_string()))?);
     let context = context! {
         application => application.name.as_str(),
         workload => scalar(&release.workload),
@@ -666,8 +674,21 @@ fn release_text(application: &Application, release: &Release) -> Result<String, 
         from_replicas => replicas_text(&release.from_replicas),
         steps => steps.iter().map(u8::to_string).collect::<Vec<_>>().join(", "),
     };
-    let text = templates.render_str(include_str!("../../../templates/init/tidegate.yaml"), context);
-    text.map_err(|error| Diagnostic::error(Code::TemplateFailed, error.to_string()))
+    fill(include_str!("../../../templates/init/tidegate.yaml"), context)
+}
+
+/// A release file from its template.
+pub(crate) fn fill(template: &str, context: minijinja::Value) -> Result<String, Diagnostic> {
+    let mut templates = Templates::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build();
+    let failed = |error: minijinja::Error| Diagnostic::error(Code::TemplateFailed, error.to_string());
+    templates.set_syntax(syntax.map_err(failed)?);
+    templates.render_str(template, context).map_err(failed)
 }
 
 /// Numbers of pods as a map of YAML on one line; `None` where there are none.
@@ -678,7 +699,7 @@ fn replicas_text(replicas: &indexmap::IndexMap<String, u64>) -> Option<String> {
 }
 
 /// A string as YAML data: quoted exactly when it must be.
-fn scalar(text: &str) -> String {
+pub(crate) fn scalar(text: &str) -> String {
     tidegate_yaml::print(&Value::String(text.to_owned()))
         .trim_end()
         .to_owned()

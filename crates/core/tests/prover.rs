@@ -131,6 +131,8 @@ mod argo_cd;
 #[path = "prover/backends.rs"]
 mod backends;
 mod fixtures;
+#[path = "prover/flagger.rs"]
+mod flagger;
 #[path = "prover/istio.rs"]
 mod istio;
 #[path = "prover/kubesphere.rs"]

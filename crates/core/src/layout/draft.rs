@@ -68,6 +68,15 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Gives a file another text: the last edit of it, since documents may get other numbers.
+    pub(super) fn replace(&mut self, file: &RepoPath, text: String) -> Result<(), Diagnostic> {
+        let stream = Stream::parse(text).map_err(|error| {
+            Diagnostic::error(Code::CannotEdit, error.to_string()).at(Location::file(file))
+        })?;
+        self.edited.insert(file.clone(), Arc::new(stream));
+        Ok(())
+    }
+
     /// Adds a document to a file of ours.
     pub(super) fn add_document(
         &mut self,

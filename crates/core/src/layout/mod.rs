@@ -2,8 +2,10 @@
 //!
 //! A layout reads a folder as an [`Application`] and says what its files become for a release. Nothing is written here.
 
+use serde_json::Value;
+
 use crate::change::FileChange;
-use crate::diagnostic::{Code, Diagnostic, Failure};
+use crate::diagnostic::{Code, Diagnostic, Failure, Location};
 use crate::model::{Application, Form, Release};
 use crate::provider::Intent;
 use crate::repo::{ReadError, Repo, RepoPath};
@@ -19,6 +21,66 @@ mod reading;
 pub use companions::accidental_services;
 pub use gap::template_overrides;
 pub use manifests::ALL;
+pub(crate) use manifests::split_image;
+
+/// A change of the user's files for a release that is left to a controller.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Edit {
+    /// An object says this.
+    Say {
+        /// Where it is.
+        at: Location,
+        /// The whole object.
+        value: Value,
+    },
+    /// An object is added beside another, in a file of this name.
+    Add {
+        /// The other.
+        beside: Location,
+        /// The file's name.
+        file: String,
+        /// Comments at its beginning, where it is new.
+        header: String,
+        /// The whole object.
+        value: Value,
+    },
+    /// An object goes.
+    Remove {
+        /// Where it is.
+        at: Location,
+    },
+    /// An object waits as a comment where it is.
+    Park {
+        /// Where it is.
+        at: Location,
+        /// The workload that it belongs to.
+        workload: String,
+    },
+    /// An object that waits is there again.
+    Unpark(Parked),
+    /// An object that waits goes.
+    Forget(Parked),
+    /// A workload runs this tag of its image.
+    Tag {
+        /// The workload.
+        workload: String,
+        /// The tag or digest.
+        tag: String,
+    },
+}
+
+/// An object that waits in the files as a comment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Parked {
+    /// The file.
+    pub(crate) file: RepoPath,
+    /// The workload that it belongs to.
+    pub(crate) workload: String,
+    /// The environments that the file is of.
+    pub(crate) environments: Vec<String>,
+    /// The object.
+    pub(crate) value: Value,
+}
 
 /// A way to hold an application that tidegate knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,6 +187,25 @@ trait Layout: Sync {
         tag: &str,
     ) -> Result<Vec<FileChange>, Vec<Diagnostic>>;
 
+    /// The wanted contents of the files in which a release that is left to a controller changes something.
+    ///
+    /// Errors: this layout cannot, or something cannot be written without changing something else.
+    fn edit(&self, application: &Application, edits: &[Edit]) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+        let _ = edits;
+        let message = format!(
+            "in the layout {} no release can be left to a controller",
+            application.layout.as_str()
+        );
+        Err(vec![Diagnostic::error(Code::Unsupported, message).hint(
+            "use it with plain manifests, or take a provider whose routes tidegate writes",
+        )])
+    }
+
+    /// The objects that wait in the files as comments.
+    fn parked(&self, _application: &Application) -> Vec<Parked> {
+        Vec::new()
+    }
+
     /// What of the user's undoes what a release wrote, in one environment.
     fn undoing(&self, application: &Application, environment: &str) -> Vec<Diagnostic>;
 }
@@ -173,6 +254,18 @@ pub fn set_tag(
     tag: &str,
 ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
     application.layout.layout().set_tag(application, workload, tag)
+}
+
+/// The wanted contents of the files in which a release that is left to a controller changes something.
+///
+/// Errors: the layout cannot, or something cannot be written without changing something else.
+pub(crate) fn edit(application: &Application, edits: &[Edit]) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+    application.layout.layout().edit(application, edits)
+}
+
+/// The objects that wait in the files as comments.
+pub(crate) fn parked(application: &Application) -> Vec<Parked> {
+    application.layout.layout().parked(application)
 }
 
 /// What of the user's undoes what a release wrote, in one environment.

@@ -6,7 +6,7 @@ use super::traffic::{Outcome, Request};
 use super::world::{Applied, World};
 use super::{Order, PodGroup};
 use crate::manifest::{Manifest, ManifestSet};
-use crate::provider::ProviderId;
+use crate::provider::System;
 
 /// One state and what is expected of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,9 +37,14 @@ pub struct ReadyPods {
 }
 
 /// The states of a change, or evenly chosen ones where there are more than `most`.
-pub fn forecast(provider: ProviderId, before: &ManifestSet, after: &ManifestSet, most: u32) -> Vec<Forecast> {
+pub fn forecast(
+    system: impl Into<System>,
+    before: &ManifestSet,
+    after: &ManifestSet,
+    most: u32,
+) -> Vec<Forecast> {
     let world = World::new(before, after);
-    let traffic = provider.traffic(&world);
+    let traffic = system.into().traffic(&world);
     let constraints = Order::Any.constraints(&world);
     let requests = traffic.requests();
     let stride = world.states().div_ceil(u128::from(most.max(1)));

@@ -26,7 +26,7 @@ mod world;
 use std::collections::BTreeSet;
 
 use crate::manifest::{ManifestSet, ObjectRef};
-use crate::provider::ProviderId;
+use crate::provider::System;
 
 pub use diagnostics::Subject;
 pub use forecast::{Forecast, ReadyPods, forecast};
@@ -89,9 +89,14 @@ pub struct Question {
 /// Judges the change from one rendered set of manifests to another.
 ///
 /// Both are whole environments with namespaces set. The result depends on nothing else.
-pub fn prove(provider: ProviderId, before: &ManifestSet, after: &ManifestSet, question: Question) -> Proof {
+pub fn prove(
+    system: impl Into<System>,
+    before: &ManifestSet,
+    after: &ManifestSet,
+    question: Question,
+) -> Proof {
     let world = World::new(before, after);
-    let traffic = provider.traffic(&world);
+    let traffic = system.into().traffic(&world);
     let constraints = question.order.constraints(&world);
     let mut proof = Proof {
         changes: world.changes(),

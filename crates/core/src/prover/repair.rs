@@ -5,7 +5,7 @@ use super::order::Turn;
 use super::waves::{Wave, waves};
 use super::{Order, Proof, Question, Request, Traffic, World};
 use crate::manifest::{ManifestSet, ObjectRef};
-use crate::provider::ProviderId;
+use crate::provider::System;
 
 /// A change taken apart: each commit is safe once the one before runs everywhere, and no state on the way is one that
 /// the change as a whole would be refused for.
@@ -25,7 +25,7 @@ const MOST_OBJECTS: usize = 8;
 /// `None` where the change is safe, where it ends in a state that fails, or where no order of at most four commits
 /// helps.
 pub fn repair(
-    provider: ProviderId,
+    system: impl Into<System>,
     before: &ManifestSet,
     after: &ManifestSet,
     question: Question,
@@ -39,7 +39,8 @@ pub fn repair(
         return None;
     }
     let world = World::new(before, after);
-    let traffic = provider.traffic(&world);
+    let system = system.into();
+    let traffic = system.traffic(&world);
     let mut search = Search {
         kept: kept(&world, traffic.as_ref(), question.order),
         world: &world,
@@ -66,7 +67,7 @@ pub fn repair(
         .map(|step| search.objects(step[1] & !step[0]))
         .collect();
     // The others stay in the wave they are in.
-    let waves = waves(provider, before, after, &commits);
+    let waves = waves(system, before, after, &commits);
     if let Some(first) = commits.first_mut() {
         first.extend(others);
     }

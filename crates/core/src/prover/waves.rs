@@ -6,7 +6,7 @@ use super::order::wave;
 use super::{Order, Question, prove};
 use crate::argo_cd::SYNC_WAVE;
 use crate::manifest::{Manifest, ManifestSet, ObjectRef};
-use crate::provider::ProviderId;
+use crate::provider::System;
 
 /// An object, and the wave of one sync of Argo CD that it is to be applied in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,14 +24,14 @@ pub struct Wave {
 /// commit that deletes keeps its wave, and those around it get lower and higher ones: every commit is tried as the
 /// one that stays at 0.
 pub(super) fn waves(
-    provider: ProviderId,
+    system: System,
     before: &ManifestSet,
     after: &ManifestSet,
     commits: &[Vec<ObjectRef>],
 ) -> Option<Vec<Wave>> {
     let is_safe = |after: &ManifestSet| {
         let order = Order::ArgoCd;
-        prove(provider, before, after, Question { order }).is_safe()
+        prove(system, before, after, Question { order }).is_safe()
     };
     if is_safe(after) {
         return None;

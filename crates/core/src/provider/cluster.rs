@@ -131,12 +131,23 @@ impl Cluster {
                 return Outcome::failure(failure(FailureKind::NoDestination, text, None));
             }
         };
+        self.reach_behind(state, service, port, status)
+    }
+
+    /// To the pods behind a port of a Service that is there.
+    pub(super) fn reach_behind(
+        &self,
+        state: &State<'_>,
+        service: &Service,
+        port: u16,
+        status: &str,
+    ) -> Outcome {
         let Some(port) = service.ports.iter().find(|known| known.number == port) else {
             let text = format!("{status}: {} has no port {port}", service.object);
             return Outcome::failure(failure(FailureKind::NoDestination, text, Some(&service.object)));
         };
         if service.selector.is_none() {
-            return Outcome::elsewhere(host);
+            return Outcome::elsewhere(&service.host);
         }
         let ready = self.behind(state, service, port, &[]);
         let total: u64 = ready.iter().map(|(_, halves)| halves).sum();

@@ -14,13 +14,18 @@ use crate::prover::{Traffic, World};
 mod app_mesh;
 mod backends;
 mod cluster;
+mod controller;
+mod flagger;
 mod gateway_api;
 mod istio;
 mod istio_hosts;
+pub(crate) mod kept;
 mod kubesphere;
 mod replicas;
 mod reselected;
 mod smi;
+
+pub use controller::{Controller, ControllerId, System};
 
 /// A traffic system that tidegate can drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,8 +9,8 @@ use tidegate_yaml::Stream;
 
 use super::deserialize;
 use crate::diagnostic::{Code, Diagnostic, Location, nearest};
-use crate::model::{Method, Order, PinnedImage, Release, Version, Weight};
-use crate::provider::ProviderId;
+use crate::model::{Delegation, Method, Order, PinnedImage, Release, Version, Weight};
+use crate::provider::{ControllerId, ProviderId, System};
 use crate::repo::RepoPath;
 
 /// The `apiVersion` of a release file.
@@ -41,11 +41,20 @@ struct ReleaseEntry {
     method: MethodEntry,
     stable: StableEntry,
     canary: Option<CanaryEntry>,
+    controller: Option<ControllerEntry>,
     steps: Option<Vec<u64>>,
     #[serde(default)]
     order: OrderEntry,
     #[serde(default)]
     environments: IndexMap<String, EnvironmentEntry>,
+}
+
+/// What becomes of a controller at the end of the release.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum ControllerEntry {
+    Leaves,
+    Stays,
 }
 
 fn default_provider() -> String {
@@ -60,7 +69,7 @@ enum CopyEntry {
     Canary,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum MethodEntry {
     #[default]
@@ -117,6 +126,39 @@ struct EnvironmentEntry {
 /// Errors: everything wrong with the file, each with its place. Whether workloads and environments exist is
 /// checked by [`check_names`], once the application is known.
 pub fn parse(file: &RepoPath, stream: &Stream) -> Result<Vec<Release>, Vec<Diagnostic>> {
+    let entries = entries(file, stream)?.into_iter();
+    let routed = entries.filter(|(_, entry)| ControllerId::parse(&entry.provider).is_none());
+    collected(routed.map(|(at, entry)| release(entry, at)))
+}
+
+/// Reads those releases of a release file whose requests a controller moves; [`parse`] reads the others.
+///
+/// Errors: everything wrong with them, each with its place.
+pub fn delegations(file: &RepoPath, stream: &Stream) -> Result<Vec<Delegation>, Vec<Diagnostic>> {
+    let entries = entries(file, stream)?.into_iter();
+    let delegated =
+        entries.filter_map(|(at, entry)| Some((at, ControllerId::parse(&entry.provider)?, entry)));
+    collected(delegated.map(|(at, controller, entry)| delegation(entry, controller, at)))
+}
+
+/// All of them, or everything wrong with any.
+fn collected<T>(items: impl Iterator<Item = Result<T, Vec<Diagnostic>>>) -> Result<Vec<T>, Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    let mut problems = Vec::new();
+    for item in items {
+        match item {
+            Ok(item) => found.push(item),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    if problems.is_empty() {
+        Ok(found)
+    } else {
+        Err(problems)
+    }
+}
+
+fn entries(file: &RepoPath, stream: &Stream) -> Result<Vec<(Location, ReleaseEntry)>, Vec<Diagnostic>> {
     let mut documents = stream
         .documents()
         .iter()
@@ -132,30 +174,86 @@ pub fn parse(file: &RepoPath, stream: &Stream) -> Result<Vec<Release>, Vec<Diagn
         return Err(vec![extra.at(Location::value(file, second, &[]))]);
     }
     let top = Location::value(file, index, &[]);
-    let entries: ReleaseFile = deserialize(&top, document.value()).map_err(|diagnostic| vec![diagnostic])?;
-    if entries.api_version != API_VERSION {
-        let message = format!("unknown apiVersion `{}`", entries.api_version);
+    let file: ReleaseFile = deserialize(&top, document.value()).map_err(|diagnostic| vec![diagnostic])?;
+    if file.api_version != API_VERSION {
+        let message = format!("unknown apiVersion `{}`", file.api_version);
         let wrong = Diagnostic::error(Code::InvalidValue, message).at(top.below(&["apiVersion"]));
         return Err(vec![wrong.hint(format!("write `apiVersion: {API_VERSION}`"))]);
     }
-    let mut releases: Vec<Release> = Vec::new();
+    let mut entries: Vec<(Location, ReleaseEntry)> = Vec::new();
     let mut problems = Vec::new();
-    for (position, entry) in entries.releases.into_iter().enumerate() {
+    for (position, entry) in file.releases.into_iter().enumerate() {
         let at = top.below(&["releases", &position.to_string()]);
-        match release(entry, at.clone()) {
-            Ok(release) if releases.iter().any(|other| other.workload == release.workload) => {
-                let message = format!("workload `{}` is released twice", release.workload);
-                problems.push(Diagnostic::error(Code::InvalidValue, message).at(at.below(&["workload"])));
-            }
-            Ok(release) => releases.push(release),
-            Err(wrong) => problems.extend(wrong),
+        if entries.iter().any(|(_, other)| other.workload == entry.workload) {
+            let message = format!("workload `{}` is released twice", entry.workload);
+            problems.push(Diagnostic::error(Code::InvalidValue, message).at(at.below(&["workload"])));
         }
+        entries.push((at, entry));
     }
     if problems.is_empty() {
-        Ok(releases)
+        Ok(entries)
     } else {
         Err(problems)
     }
+}
+
+fn delegation(
+    entry: ReleaseEntry,
+    controller: ControllerId,
+    at: Location,
+) -> Result<Delegation, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let tag = |version: &str| at.below(&[version, "image", "tag"]);
+    problems.extend(check_tag(&entry.stable.image.tag).map(|problem| problem.at(tag("stable"))));
+    let canary = entry.canary.map(|canary| canary.image);
+    match &canary {
+        Some(image) => problems.extend(check_tag(&image.tag).map(|problem| problem.at(tag("canary")))),
+        None => {
+            let missing = Diagnostic::error(Code::InvalidValue, "the key `canary` is missing").at(at.clone());
+            problems.push(missing.hint("name the new image: `canary: {image: {tag: TAG}}`"));
+        }
+    }
+    if entry.method == MethodEntry::Coexistence {
+        let message = format!("with {} the new image is the new version", controller.as_str());
+        let wrong = Diagnostic::error(Code::Unsupported, message).at(at.below(&["method"]));
+        problems.push(wrong.hint("write `method: succession`, or leave the key out"));
+    }
+    if matches!(entry.order, OrderEntry::ArgoCd) {
+        let message = format!("a release that is left to {} needs no order", controller.as_str());
+        let wrong = Diagnostic::error(Code::Unsupported, message).at(at.below(&["order"]));
+        problems.push(wrong.hint("leave the key out: each of its commits is safe in any order"));
+    }
+    let steps = |steps: Option<Vec<u64>>, at: Location, problems: &mut Vec<Diagnostic>| {
+        let steps = steps.unwrap_or_else(|| DEFAULT_STEPS.map(u64::from).to_vec());
+        parse_steps(&steps).unwrap_or_else(|problem| {
+            problems.push(problem.at(at));
+            vec![Weight::FULL]
+        })
+    };
+    let own = entry.environments.into_iter().filter_map(|(name, environment)| {
+        let said = environment.steps?;
+        let at = at.below(&["environments", &name, "steps"]);
+        Some((name, steps(Some(said), at, &mut problems)))
+    });
+    let environment_steps = own.collect();
+    let steps = steps(entry.steps, at.below(&["steps"]), &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let pinned = |image: ImageEntry| PinnedImage {
+        repository: image.repository,
+        tag: Some(image.tag),
+    };
+    Ok(Delegation {
+        workload: entry.workload,
+        controller,
+        stays: entry.controller == Some(ControllerEntry::Stays),
+        stable: pinned(entry.stable.image),
+        canary: canary.map_or_else(PinnedImage::default, pinned),
+        steps,
+        environment_steps,
+        origin: at,
+    })
 }
 
 fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>> {
@@ -163,13 +261,14 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
     let provider = ProviderId::parse(&entry.provider).unwrap_or_else(|| {
         let message = format!("unknown provider `{}`", entry.provider);
         let found = Diagnostic::error(Code::UnknownName, message).at(at.below(&["provider"]));
-        problems.push(known_names(
-            found,
-            &entry.provider,
-            ProviderId::ALL.iter().map(|id| id.as_str()),
-        ));
+        problems.push(known_names(found, &entry.provider, System::names()));
         ProviderId::Istio
     });
+    if entry.controller.is_some() {
+        let message = format!("no controller moves the requests of `{}`", provider.as_str());
+        let wrong = Diagnostic::error(Code::UnknownKey, message).at(at.below(&["controller"]).as_key());
+        problems.push(wrong.hint("leave the key out"));
+    }
     let tag = at.below(&["stable", "image", "tag"]);
     problems.extend(check_tag(&entry.stable.image.tag).map(|problem| problem.at(tag)));
     let canary_tag = at.below(&["canary", "image", "tag"]);
@@ -298,17 +397,39 @@ pub fn check_names(release: &Release, workloads: &[&str], environments: &[&str])
     let Some(at) = &release.origin else {
         return Vec::new();
     };
+    let steps = &release.environment_steps;
+    unknown_names(at, &release.workload, steps, workloads, environments)
+}
+
+/// Checks the names that a release left to a controller uses against what the application has.
+pub fn check_delegation(
+    delegation: &Delegation,
+    workloads: &[&str],
+    environments: &[&str],
+) -> Vec<Diagnostic> {
+    let Delegation {
+        workload,
+        environment_steps,
+        origin,
+        ..
+    } = delegation;
+    unknown_names(origin, workload, environment_steps, workloads, environments)
+}
+
+fn unknown_names(
+    at: &Location,
+    workload: &str,
+    steps: &IndexMap<String, Vec<Weight>>,
+    workloads: &[&str],
+    environments: &[&str],
+) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
-    if !workloads.contains(&release.workload.as_str()) {
-        let message = format!("there is no workload `{}`", release.workload);
+    if !workloads.contains(&workload) {
+        let message = format!("there is no workload `{workload}`");
         let found = Diagnostic::error(Code::UnknownName, message).at(at.below(&["workload"]));
-        problems.push(known_names(found, &release.workload, workloads.iter().copied()));
+        problems.push(known_names(found, workload, workloads.iter().copied()));
     }
-    for name in release
-        .environment_steps
-        .keys()
-        .filter(|name| !environments.contains(&name.as_str()))
-    {
+    for name in steps.keys().filter(|name| !environments.contains(&name.as_str())) {
         let message = format!("there is no environment `{name}`");
         let found =
             Diagnostic::error(Code::UnknownName, message).at(at.below(&["environments", name]).as_key());

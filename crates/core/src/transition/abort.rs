@@ -147,13 +147,13 @@ fn restore_image(
     let changes = layout::set_tag(application, &release.workload, tag)?;
     let change = ChangeSet::new(changes);
     let after = checkout.after(&change)?;
-    let proofs = proven(release, application, &after, &change)?;
+    let proofs = proven(release.provider, application, &after, &change)?;
     let message = "the next build of the new code writes its tag again: revert the code first";
     let notice = Diagnostic::warning(Code::Drift, message).at(image.origin.clone());
     let routes = standing.routes();
     Ok(Some(Transition {
         workload: release.workload.clone(),
-        provider: release.provider,
+        system: release.provider.into(),
         purpose: Purpose::RestoreImage,
         before: routes.clone(),
         after: routes,

@@ -36,11 +36,11 @@ pub fn hotfix(checkout: &Checkout<'_>, release: &Release, tag: &str) -> Result<O
         return Ok(None);
     }
     let after = checkout.after(&change)?;
-    let proofs = proven(release, application, &after, &change)?;
+    let proofs = proven(release.provider, application, &after, &change)?;
     let routes = Standing::of(application, release).routes();
     Ok(Some(Transition {
         workload: release.workload.clone(),
-        provider: release.provider,
+        system: release.provider.into(),
         purpose: Purpose::MovePin,
         before: routes.clone(),
         after: routes,

@@ -5,7 +5,7 @@ use super::Transition;
 use super::refusals::check_environment;
 use crate::checkout::Checkout;
 use crate::diagnostic::{Diagnostic, Failure, Severity};
-use crate::model::{Environment, Release};
+use crate::model::Environment;
 use crate::prover::{Proof, Question, Subject, prove, repair};
 
 /// What an environment runs.
@@ -34,7 +34,6 @@ pub struct Leap {
 /// Errors: a state in which requests fail, with the revision to promote first, or else the fewest commits.
 pub fn leap(
     checkout: &Checkout<'_>,
-    release: &Release,
     transition: &Transition,
     deployed: &Deployed,
     stops: impl IntoIterator<Item = Deployed>,
@@ -49,7 +48,7 @@ pub fn leap(
         is_changed: &|file| transition.change.iter().any(|change| change.path == *file),
     };
     let question = Question::default();
-    let prove_to = |to: &Environment| prove(release.provider, &before.rendered, &to.rendered, question);
+    let prove_to = |to: &Environment| prove(transition.system, &before.rendered, &to.rendered, question);
     let proof = prove_to(subject.after);
     if proof.is_safe() {
         let notices = proof.diagnostics(&subject, None, question.order);
@@ -61,7 +60,7 @@ pub fn leap(
     });
     let Some(Deployed { revision, .. }) = stop else {
         let rendered = (&before.rendered, &subject.after.rendered);
-        let repair = repair(release.provider, rendered.0, rendered.1, question, &proof);
+        let repair = repair(transition.system, rendered.0, rendered.1, question, &proof);
         return Err(proof
             .diagnostics(&subject, repair.as_ref(), question.order)
             .into());

@@ -7,12 +7,13 @@ use indexmap::IndexMap;
 
 use crate::change::{ChangeSet, FileChange};
 use crate::checkout::Checkout;
+use crate::delegated::Stage;
 use crate::diagnostic::{Code, Diagnostic, Failure};
 use crate::layout;
 use crate::model::{Application, Form, Release, Routes, Shape, Weight};
 use crate::phase::Phase;
 use crate::prover::{Proof, Question, Subject, prove};
-use crate::provider::{Basis, Observed, ProviderId};
+use crate::provider::{Basis, Observed, System};
 use crate::release_file;
 use crate::standing::Standing;
 
@@ -38,6 +39,8 @@ pub use weights::{rollback, shift};
 pub enum Purpose {
     /// Into a phase.
     Enter(Phase),
+    /// Into a stage of a release that is left to a controller.
+    Stage(Stage),
     /// Other weights, the phase's structure unchanged.
     Weights,
     /// The pods that other weights need, before those go that they do not need.
@@ -58,7 +61,7 @@ pub struct Transition {
     /// The workload whose release moves.
     pub workload: String,
     /// The traffic system of the release.
-    pub provider: ProviderId,
+    pub system: System,
     /// What it is for.
     pub purpose: Purpose,
     /// What the routes named before, per environment.
@@ -96,7 +99,7 @@ fn enter(
     let workload = release.workload.clone();
     Ok(Transition {
         workload,
-        provider: release.provider,
+        system: release.provider.into(),
         purpose: match is_grown {
             true => Purpose::Grow,
             false => Purpose::Enter(phase),
@@ -189,19 +192,20 @@ fn make(
         }
         refuse_broken(&standing)?;
     }
-    let proofs = proven(release, application, &after, &change)?;
+    let proofs = proven(release.provider, application, &after, &change)?;
     Ok((change, proofs))
 }
 
 /// Shows that a change is safe in every environment.
 ///
 /// Errors: a state in which it is not.
-fn proven(
-    release: &Release,
+pub(crate) fn proven(
+    system: impl Into<System>,
     before: &Application,
     after: &Application,
     change: &ChangeSet,
 ) -> Result<IndexMap<String, Proof>, Failure> {
+    let system = system.into();
     let mut proofs = IndexMap::new();
     let mut problems = Vec::new();
     for (name, environment) in &after.environments {
@@ -209,12 +213,7 @@ fn proven(
             continue;
         };
         let question = Question::default();
-        let proof = prove(
-            release.provider,
-            &earlier.rendered,
-            &environment.rendered,
-            question,
-        );
+        let proof = prove(system, &earlier.rendered, &environment.rendered, question);
         if !proof.is_safe() {
             let subject = Subject {
                 before: earlier,

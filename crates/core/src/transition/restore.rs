@@ -33,10 +33,10 @@ pub fn restore(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Tran
         return Ok(None);
     }
     let after = checkout.after(&change)?;
-    let proofs = proven(release, application, &after, &change)?;
+    let proofs = proven(release.provider, application, &after, &change)?;
     Ok(Some(Transition {
         workload: release.workload.clone(),
-        provider: release.provider,
+        system: release.provider.into(),
         purpose: Purpose::Restore,
         before: routes.clone(),
         after: routes,

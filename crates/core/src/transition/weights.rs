@@ -88,7 +88,7 @@ pub(super) fn set_weights(
     let (change, proofs) = make(checkout, release, &shape, Vec::new())?;
     Ok(Transition {
         workload: release.workload.clone(),
-        provider: release.provider,
+        system: release.provider.into(),
         purpose: match is_grown {
             true => Purpose::Grow,
             false => Purpose::Weights,

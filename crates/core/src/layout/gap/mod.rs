@@ -137,6 +137,7 @@ fn load(
         workloads: workloads(&specs.base),
         environments,
         releases,
+        delegations: Vec::new(),
         owned: owned(&files),
         files: files.streams,
         notices: files.problems,

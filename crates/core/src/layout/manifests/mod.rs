@@ -13,7 +13,7 @@ use tidegate_yaml::Stream;
 use super::documents;
 use super::draft::Draft;
 use super::reading::{Held, Reader};
-use super::{Layout, LayoutId};
+use super::{Edit, Layout, LayoutId, Parked};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use crate::manifest::Manifest;
@@ -25,8 +25,11 @@ use crate::schema::config::Config;
 use crate::schema::file::read_stream_within;
 use crate::schema::release;
 
+mod edit;
+mod parked;
 mod place;
 
+pub(crate) use place::split_image;
 pub(super) use place::with_tag;
 
 /// Where the release files of plain manifests are, from the root of the repository.
@@ -139,6 +142,7 @@ impl Layout for Manifests {
             workloads,
             environments,
             releases,
+            delegations: Vec::new(),
             owned: owned(&files.streams),
             files: files.streams,
             notices: files.problems,
@@ -163,6 +167,14 @@ impl Layout for Manifests {
         let mut draft = Draft::new(application);
         place::set_tag(application, workload, tag, &mut draft).map_err(|wrong| vec![wrong])?;
         draft.finish()
+    }
+
+    fn edit(&self, application: &Application, edits: &[Edit]) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+        edit::edit(application, edits)
+    }
+
+    fn parked(&self, application: &Application) -> Vec<Parked> {
+        parked::all(application)
     }
 
     fn undoing(&self, _application: &Application, _environment: &str) -> Vec<Diagnostic> {

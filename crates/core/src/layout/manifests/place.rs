@@ -419,7 +419,7 @@ pub(in crate::layout) fn with_tag(image: &str, tag: &str) -> String {
 
 /// Repository, and tag or digest; of both, the digest is what runs. Source: Kubernetes, "Images"; a `:` before a `/`
 /// is a port.
-pub(super) fn split_image(image: &str) -> (&str, Option<&str>) {
+pub(crate) fn split_image(image: &str) -> (&str, Option<&str>) {
     if let Some((tagged, digest)) = image.rsplit_once('@') {
         return (split_image(tagged).0, Some(digest));
     }

@@ -1,0 +1,316 @@
+//! From where a release stands to the next resting point, checked by reading it back and proven like every transition.
+
+use indexmap::IndexMap;
+
+use super::{Facts, Given, Position, Service, Stage, Standing, image, own_service, parked, unclear};
+use crate::change::{ChangeSet, FileChange};
+use crate::checkout::Checkout;
+use crate::diagnostic::{Code, Diagnostic, Failure};
+use crate::layout::{self, Edit};
+use crate::manifest::Manifest;
+use crate::model::{Application, Delegation, Environment};
+use crate::prover::{Proof, Unjudged};
+use crate::provider::kept::{kept, released};
+use crate::release_file;
+use crate::transition::{Purpose, Transition, proven};
+
+/// The next transition of a release, or the one into a stage; `None` when there is nothing to do.
+///
+/// From `trigger` a release may also end with the controller staying: `to` is `tidy` then.
+///
+/// Errors: the stage is not clear, the request does not fit it, or the files cannot carry it.
+pub fn next(
+    checkout: &Checkout<'_>,
+    delegation: &Delegation,
+    to: Option<Stage>,
+) -> Result<Option<Transition>, Failure> {
+    let standing = Standing::of(&checkout.application, delegation);
+    let (now, following) = match standing.position {
+        Position::At(now) => (now, now.following(delegation.stays)),
+        // What was begun is finished first.
+        Position::Between(one, other) => (one, Some(other)),
+        Position::Unclear => return Err(unclear(delegation, &standing).into()),
+    };
+    let Some(following) = following else {
+        return Ok(None);
+    };
+    let stage = match to {
+        None => following,
+        Some(to) if to == now && matches!(standing.position, Position::At(_)) => return Ok(None),
+        Some(to) if to == following || (to, now) == (Stage::Tidy, Stage::Trigger) => to,
+        Some(to) => {
+            let message = format!("the release is in {now}: the next phase is {following}, not {to}");
+            let problem = Diagnostic::error(Code::NotInThisPhase, message);
+            return Err(problem
+                .hint("one transition at a time: run `tidegate next`")
+                .into());
+        }
+    };
+    enter(checkout, delegation, &standing, stage).map(Some)
+}
+
+/// The next commit on the way back to where the release started; `None` when nothing is left of it.
+pub fn abort(checkout: &Checkout<'_>, delegation: &Delegation) -> Result<Option<Transition>, Failure> {
+    let standing = Standing::of(&checkout.application, delegation);
+    if standing.is_new() {
+        return restore_image(checkout, delegation).map(Some);
+    }
+    let stage = match standing.position {
+        Position::Unclear => return Err(unclear(delegation, &standing).into()),
+        // The earlier of two is nearer to the start until the controller has the workload.
+        Position::Between(one, _) if one < Stage::Bootstrap => one,
+        Position::Between(_, other) => other,
+        Position::At(Stage::HandOver) => Stage::Keep,
+        Position::At(Stage::Idle | Stage::Keep | Stage::GiveBack | Stage::Tidy) => Stage::Tidy,
+        Position::At(Stage::Bootstrap) if delegation.stays => Stage::Tidy,
+        Position::At(Stage::Bootstrap | Stage::Trigger) => Stage::Suspend,
+        Position::At(Stage::Suspend) => Stage::GiveBack,
+    };
+    enter(checkout, delegation, &standing, stage).map(Some)
+}
+
+/// The image that ran before, back on the workload; `None` where it has it.
+pub fn rollback(checkout: &Checkout<'_>, delegation: &Delegation) -> Result<Option<Transition>, Failure> {
+    let standing = Standing::of(&checkout.application, delegation);
+    match standing.is_new() {
+        true => restore_image(checkout, delegation).map(Some),
+        false => Ok(None),
+    }
+}
+
+fn enter(
+    checkout: &Checkout<'_>,
+    delegation: &Delegation,
+    standing: &Standing,
+    stage: Stage,
+) -> Result<Transition, Failure> {
+    let application = &checkout.application;
+    let mut edits = Vec::new();
+    let mut problems = Vec::new();
+    for (name, facts) in &standing.environments {
+        let step = Step {
+            application,
+            delegation,
+            environment: &application.environments[name],
+            facts: *facts,
+        };
+        match step.edits(stage) {
+            Ok(found) => edits.extend(found),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let recorded = match stage {
+        Stage::Tidy => release_file::remove_delegation(application, delegation)?,
+        _ => None,
+    };
+    let purpose = Purpose::Stage(stage);
+    make(checkout, delegation, purpose, &edits, recorded)
+}
+
+fn restore_image(checkout: &Checkout<'_>, delegation: &Delegation) -> Result<Transition, Failure> {
+    let tag = Edit::Tag {
+        workload: delegation.workload.clone(),
+        tag: delegation.stable.tag.clone().unwrap_or_default(),
+    };
+    let mut transition = make(checkout, delegation, Purpose::RestoreImage, &[tag], None)?;
+    let workload = checkout.application.workloads.get(&delegation.workload);
+    let image = workload.and_then(|workload| workload.image.as_ref());
+    let message = "the next build of the new code writes its tag again: revert the code first";
+    let notice = Diagnostic::warning(Code::Drift, message);
+    transition.notices.push(match image {
+        Some(image) => notice.at(image.origin.clone()),
+        None => notice,
+    });
+    Ok(transition)
+}
+
+/// The change set of some edits, checked by reading it back, and proven.
+fn make(
+    checkout: &Checkout<'_>,
+    delegation: &Delegation,
+    purpose: Purpose,
+    edits: &[Edit],
+    recorded: Option<FileChange>,
+) -> Result<Transition, Failure> {
+    let application = &checkout.application;
+    let mut changes = layout::edit(application, edits)?;
+    changes.extend(recorded);
+    let change = ChangeSet::new(changes);
+    let after = checkout.after(&change)?;
+    if let Purpose::Stage(stage) = purpose {
+        check(&after, delegation, stage)?;
+    }
+    let proofs = proven(delegation.controller, application, &after, &change)?;
+    let notices = proofs
+        .iter()
+        .flat_map(|(name, proof)| not_judged(name, proof))
+        .collect();
+    Ok(Transition {
+        workload: delegation.workload.clone(),
+        system: delegation.controller.into(),
+        purpose,
+        before: IndexMap::new(),
+        after: IndexMap::new(),
+        change,
+        notices,
+        proofs,
+    })
+}
+
+/// What a proof does not cover.
+fn not_judged(environment: &str, proof: &Proof) -> Vec<Diagnostic> {
+    let of = |unjudged: &Unjudged| {
+        let (object, reason) = (&unjudged.object, &unjudged.reason);
+        let message = format!("{environment}: {object} {reason}, so its effect on requests is not judged");
+        Diagnostic::warning(Code::NotJudged, message)
+            .hint("`tidegate plan` says what must be true before it is merged")
+    };
+    proof.unjudged.iter().map(of).collect()
+}
+
+/// What was written must read as what was meant.
+fn check(after: &Application, delegation: &Delegation, stage: Stage) -> Result<(), Diagnostic> {
+    for (name, environment) in &after.environments {
+        let facts = Facts::of(after, delegation, environment);
+        let is_meant = match stage {
+            Stage::Tidy => facts.service != Service::Parked && facts.given != Given::Suspended,
+            stage => facts.stage(delegation.stays) == Some(stage),
+        };
+        if !is_meant {
+            return Err(layout::undone(after, name));
+        }
+    }
+    Ok(())
+}
+
+/// What one environment has to say for a stage.
+struct Step<'a> {
+    application: &'a Application,
+    delegation: &'a Delegation,
+    environment: &'a Environment,
+    facts: Facts,
+}
+
+impl Step<'_> {
+    fn edits(self, stage: Stage) -> Result<Vec<Edit>, Diagnostic> {
+        let mut edits = Vec::new();
+        if self.delegation.stays {
+            if stage == Stage::Trigger {
+                edits.push(self.tag());
+            }
+            return Ok(edits);
+        }
+        match stage {
+            Stage::Keep => edits.extend(self.service(Service::Kept)),
+            Stage::HandOver => edits.extend(self.service(Service::Parked)),
+            Stage::Bootstrap => edits.extend(self.given(Given::Active)?),
+            Stage::Trigger => edits.push(self.tag()),
+            Stage::Suspend => edits.extend(self.given(Given::Suspended)?),
+            Stage::GiveBack => edits.extend(self.service(Service::Kept)),
+            // The controller stays: what waited for its end goes.
+            Stage::Tidy if self.facts.given == Given::Active => {
+                let parked = parked(self.application, self.delegation, &self.environment.name);
+                edits.extend(parked.map(Edit::Forget));
+            }
+            Stage::Idle | Stage::Tidy => {
+                edits.extend(self.given(Given::No)?);
+                edits.extend(self.service(Service::Own));
+            }
+        }
+        Ok(edits)
+    }
+
+    fn tag(&self) -> Edit {
+        Edit::Tag {
+            workload: self.delegation.workload.clone(),
+            tag: self.delegation.canary.tag.clone().unwrap_or_default(),
+        }
+    }
+
+    fn service(&self, wanted: Service) -> Option<Edit> {
+        let own = own_service(self.delegation, self.environment);
+        match (wanted, own) {
+            (Service::Kept, None) => {
+                parked(self.application, self.delegation, &self.environment.name).map(Edit::Unpark)
+            }
+            (Service::Kept, Some(service)) => say(service, kept(&service.value)),
+            (Service::Own, Some(service)) => say(service, released(&service.value)),
+            (Service::Parked, Some(service)) => Some(Edit::Park {
+                at: service.origin.clone(),
+                workload: self.delegation.workload.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn given(&self, wanted: Given) -> Result<Option<Edit>, Diagnostic> {
+        let controller = self.delegation.controller.controller();
+        let object = controller.object(self.environment, &self.delegation.workload);
+        Ok(match (wanted, object) {
+            (Given::No, object) => object.map(|object| Edit::Remove {
+                at: object.origin.clone(),
+            }),
+            (Given::Active | Given::Suspended, Some(object)) => {
+                let value = controller.with_suspended(object, wanted == Given::Suspended)?;
+                say(object, value)
+            }
+            (Given::Active | Given::Suspended, None) => Some(self.new_object()?),
+        })
+    }
+
+    fn new_object(&self) -> Result<Edit, Diagnostic> {
+        let Self {
+            application,
+            delegation,
+            environment,
+            ..
+        } = self;
+        let workload = &delegation.workload;
+        let deployment = application.deployed(&environment.name, workload, "apps", "Deployment");
+        let deployment = deployment.ok_or_else(|| {
+            let message = format!("`{workload}` is not in {}", environment.name);
+            Diagnostic::error(Code::UnknownName, message).at(delegation.origin.below(&["workload"]))
+        })?;
+        let parked = parked(application, delegation, &environment.name).ok_or_else(|| {
+            let message = format!(
+                "the Service of `{workload}` does not wait in the files of {}",
+                environment.name
+            );
+            Diagnostic::error(Code::AmbiguousPhase, message).at(deployment.origin.clone())
+        })?;
+        let controller = delegation.controller.controller();
+        let value = controller.new_object(application, delegation, environment, &parked.value)?;
+        Ok(Edit::Add {
+            beside: deployment.origin.clone(),
+            file: format!("{workload}-canary.yaml"),
+            header: format!(
+                "# How {} moves the requests of {workload} to a new image; edit it as you like.\n",
+                delegation.controller.as_str()
+            ),
+            value,
+        })
+    }
+}
+
+fn say(object: &Manifest, value: serde_json::Value) -> Option<Edit> {
+    let at = object.origin.clone();
+    (value != object.value).then_some(Edit::Say { at, value })
+}
+
+/// Environments that run different images: a release writes one tag to all, and back.
+pub(super) fn unlike(application: &Application, delegation: &Delegation) -> Option<Diagnostic> {
+    let mut environments = application.environments.keys();
+    let first = environments.next()?;
+    let one = image(application, delegation, first)?;
+    environments.find_map(|name| {
+        let other = image(application, delegation, name)?;
+        (other != one).then(|| {
+            let message = format!("{first} runs `{one}`, {name} runs `{other}`");
+            let hint = "let every environment run the same version before a release begins";
+            Diagnostic::error(Code::CanaryImpossible, message).hint(hint)
+        })
+    })
+}
