@@ -89,6 +89,33 @@ fn the_controller_runs_and_status_says_how_to_look() {
     }
 }
 
+/// What each commit of a release is judged as by somebody who only has the files.
+#[test]
+fn check_finds_every_commit_of_a_release_safe() {
+    let repository = after(0);
+    for stage in 1..=7 {
+        let _ = repository.run(&["-C", AT, "next", "--commit"]).expect(0);
+        let checked = repository.run(&["-C", AT, "check", "--base", "HEAD~1"]).expect(0);
+        assert!(
+            !checked.stdout.contains("[withdrawn]"),
+            "{stage}\n{}",
+            checked.stdout
+        );
+        assert!(
+            checked.stderr.contains("production: safe; "),
+            "{stage}\n{}",
+            checked.stderr
+        );
+        let is_judged = stage < 6;
+        assert_eq!(
+            !checked.stdout.contains("[not-judged]"),
+            is_judged,
+            "{stage}\n{}",
+            checked.stdout
+        );
+    }
+}
+
 #[test]
 fn a_rollback_puts_the_old_image_back_and_the_release_goes_on() {
     let repository = after(4);
@@ -257,9 +284,7 @@ fn environments_that_run_different_images_are_refused() {
     repository.replace(PRODUCTION, "2.1.0", "2.0.0");
     repository.commit("edited");
     let ended = repository.run(&INIT).expect(1);
-    let _ = ended
-        .says("[canary-impossible]")
-        .says("production runs `stefanprodan/podinfo:2.0.0`");
+    let _ = ended.says("[canary-impossible]").says("production runs `2.0.0`");
 }
 
 /// What `check` says of the files as they are.
@@ -373,4 +398,93 @@ fn other_keys_and_values_of_a_release_file_are_told() {
         let ended = repository.run(&["-C", AT, "status"]).expect(1);
         let _ = ended.says(code).says(says);
     }
+}
+
+/// The guide's release of a chart, with this in its place.
+fn chart(from: &str, to: &str) -> Repository {
+    let repository = Repository::of("flagger/helm-release");
+    repository.replace("podinfo.yaml", from, to);
+    repository.commit("edited");
+    repository
+}
+
+#[test]
+fn the_new_tag_goes_among_the_values_of_a_helm_release() {
+    for version in [
+        "helm.fluxcd.io/v1",
+        "helm.toolkit.fluxcd.io/v2beta1",
+        "helm.toolkit.fluxcd.io/v2",
+    ] {
+        let repository = chart("helm.fluxcd.io/v1", version);
+        let start = repository.tree();
+        let _ = repository.run(&["check"]).expect(0);
+        let init = ["init", "--canary-tag", "2.1.1", "--commit"];
+        let _ = repository
+            .run(&init)
+            .expect(0)
+            .says("has `podinfo` already and keeps it");
+        let before = repository.read("podinfo.yaml");
+        let after = before.replace("tag: 2.1.0 ", "tag: 2.1.1 ");
+        let next = ["next", "--commit"];
+        let _ = repository
+            .run(&next)
+            .expect(0)
+            .says("[not-judged]")
+            .says("is made into objects by Helm");
+        assert_eq!(repository.read("podinfo.yaml"), after);
+        assert_eq!(repository.read_phase(".", "podinfo"), ["trigger"]);
+        let status = repository.run(&["status"]).expect(0).stdout;
+        assert!(status.contains("kubectl -n prod get canary podinfo"), "{status}");
+        let _ = repository.run(&["rollback", "--commit"]).expect(0);
+        assert_eq!(repository.read("podinfo.yaml"), before);
+        for phase in ["trigger", "idle"] {
+            let _ = repository.run(&next).expect(0);
+            assert_eq!(repository.read_phase(".", "podinfo"), [phase]);
+        }
+        assert_eq!(repository.diff_of(&start), "podinfo.yaml\n");
+        assert_eq!(repository.read("podinfo.yaml"), after);
+    }
+}
+
+#[test]
+fn a_chart_that_fights_flagger_is_refused() {
+    for (from, to, code, at, hint) in [
+        (
+            "automated: \"false\"",
+            "automated: \"true\"",
+            "canary-impossible",
+            "podinfo.yaml:6:3",
+            "\"false\"",
+        ),
+        (
+            "enabled: false",
+            "enabled: true",
+            "contested-service",
+            "podinfo.yaml:19:16",
+            "enabled: false",
+        ),
+    ] {
+        let repository = chart(from, to);
+        let before = repository.tree();
+        let ended = repository.run(&["init", "--canary-tag", "2.1.1"]).expect(1);
+        let _ = ended.says(&format!("[{code}]")).says(at).says(hint);
+        assert!(repository.tree() == before);
+    }
+    let repository = chart("type: ClusterIP", "type: ClusterIP");
+    std::fs::remove_file(repository.path().join("canary.yaml")).expect("removed");
+    repository.commit("no Canary");
+    let args = [
+        "init",
+        "--provider",
+        "flagger",
+        "--workload",
+        "podinfo",
+        "--canary-tag",
+        "2.1.1",
+    ];
+    let ended = repository.run(&args).expect(1);
+    let _ = ended
+        .says("podinfo.yaml:14:3")
+        .says("cannot be seen")
+        .says("a Canary yourself");
 }

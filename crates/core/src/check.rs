@@ -64,9 +64,12 @@ fn provider(checkout: &Checkout<'_>) -> Option<ProviderId> {
     fitting.find(is_used)
 }
 
-/// The controller that some workload of an application is given to.
+/// The controller that some workload of an application is given to, or is about to be.
 fn controller(checkout: &Checkout<'_>) -> Option<ControllerId> {
     let application = &checkout.application;
+    if let Some(delegation) = application.delegations.first() {
+        return Some(delegation.controller);
+    }
     let has = |id: &ControllerId| {
         let mut environments = application.environments.values();
         environments.any(|environment| id.controller().is_used(environment))

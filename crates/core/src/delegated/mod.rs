@@ -14,7 +14,7 @@ use std::fmt;
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::layout;
+use crate::layout::{self, helm_release};
 use crate::manifest::Manifest;
 use crate::model::{Application, Delegation, Environment};
 use crate::provider::kept::is_kept;
@@ -179,12 +179,11 @@ impl Facts {
             None if parked(application, delegation, &environment.name).is_some() => Service::Parked,
             None => Service::Absent,
         };
-        let image = image(application, delegation, &environment.name);
         let tag = delegation.canary.tag.as_deref();
         Self {
             service,
             given,
-            is_new: tag.is_some() && image.and_then(|image| layout::split_image(image).1) == tag,
+            is_new: tag.is_some() && self::tag(application, delegation, environment) == tag,
         }
     }
 
@@ -313,8 +312,18 @@ fn parked(application: &Application, delegation: &Delegation, environment: &str)
     })
 }
 
-/// What a workload runs in an environment.
-fn image<'a>(application: &'a Application, delegation: &Delegation, environment: &str) -> Option<&'a str> {
-    let deployment = application.deployed(environment, &delegation.workload, "apps", "Deployment")?;
-    deployment.text("/spec/template/spec/containers/0/image")
+/// The tag that a workload runs in an environment.
+fn tag<'a>(
+    application: &'a Application,
+    delegation: &Delegation,
+    environment: &'a Environment,
+) -> Option<&'a str> {
+    let deployment = application.deployed(&environment.name, &delegation.workload, "apps", "Deployment");
+    match deployment {
+        Some(deployment) => {
+            let image = deployment.text("/spec/template/spec/containers/0/image")?;
+            layout::split_image(image).1
+        }
+        None => helm_release::tag(helm_release::find(environment, &delegation.workload)?),
+    }
 }

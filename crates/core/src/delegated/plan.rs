@@ -7,6 +7,7 @@ use super::{Stage, next, parked};
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::Failure;
+use crate::layout::helm_release;
 use crate::manifest::Manifest;
 use crate::model::{Application, Delegation, Environment};
 use crate::plan::{Precondition, Step, undo};
@@ -109,9 +110,11 @@ impl Look<'_> {
             .environments
             .values()
             .filter_map(|environment| {
-                let deployment =
-                    self.application
-                        .deployed(&environment.name, workload, "apps", "Deployment")?;
+                let deployed = self
+                    .application
+                    .deployed(&environment.name, workload, "apps", "Deployment");
+                // What a chart makes is in the namespace of its release, unless that says otherwise.
+                let deployment = deployed.or_else(|| helm_release::find(environment, workload))?;
                 let namespace = deployment.object.namespace.as_ref();
                 let namespace = namespace.unwrap_or(&self.application.namespace);
                 Some(format!(

@@ -1,6 +1,7 @@
 //! `init` for a controller: why it can take a workload or not, and the release file.
 
 use minijinja::context;
+use serde_json::Value;
 
 use super::plan::remaining;
 use super::transition::unlike;
@@ -8,6 +9,8 @@ use super::{Stage, abort};
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure, Severity};
+use crate::layout::helm_release;
+use crate::manifest::Manifest;
 use crate::model::{Application, Delegation, PinnedImage, Version, Workload};
 use crate::provider::ControllerId;
 use crate::rehearsal::not_given_back;
@@ -204,7 +207,12 @@ fn refusals(application: &Application, delegation: &Delegation) -> Vec<Diagnosti
     let mut problems: Vec<Diagnostic> = unlike(application, delegation).into_iter().collect();
     let lints = controller.lint(application).into_iter();
     problems.extend(lints.filter(|found| found.severity == Severity::Error));
-    if !delegation.stays {
+    for environment in application.environments.values() {
+        if let Some(release) = helm_release::find(environment, &delegation.workload) {
+            problems.extend(chart(delegation, release));
+        }
+    }
+    if !delegation.stays && problems.is_empty() {
         for environment in application.environments.values() {
             for problem in controller.check_start(environment, &delegation.workload) {
                 if !problems.contains(&problem) {
@@ -214,6 +222,37 @@ fn refusals(application: &Application, delegation: &Delegation) -> Vec<Diagnosti
         }
     }
     problems
+}
+
+/// What a release of a chart has to have first: the chart's Service off and a Canary, which are written by a person since what
+/// the chart makes is not here, and an image that nobody else moves.
+fn chart(delegation: &Delegation, release: &Manifest) -> Option<Diagnostic> {
+    let refused = |message: String, path: &[&str]| {
+        Diagnostic::error(Code::CanaryImpossible, message).at(release.origin.below(path).as_key())
+    };
+    if helm_release::is_automated(release) {
+        let message = format!("Flux moves the image of {} by itself", release.object);
+        let hint = "write `fluxcd.io/automated: \"false\"` for the time of the release";
+        return Some(refused(message, &["metadata", "annotations"]).hint(hint));
+    }
+    if !delegation.stays {
+        let message = format!(
+            "a chart makes `{}` and its Service, so what a release would hand over cannot be seen",
+            delegation.workload
+        );
+        let problem = refused(message, &["spec", "values"]);
+        return Some(problem.hint("write `service: {enabled: false}` and a Canary yourself, and run `tidegate init` once Flagger has the workload"));
+    }
+    let is_made = release.value.pointer("/spec/values/service/enabled") == Some(&Value::Bool(true));
+    is_made.then(|| {
+        let message = format!(
+            "the chart of {} writes the Service that Flagger writes",
+            release.object
+        );
+        let problem = Diagnostic::error(Code::ContestedService, message);
+        let at = release.origin.below(&["spec", "values", "service", "enabled"]);
+        problem.at(at).hint("write `enabled: false`")
+    })
 }
 
 /// The number of commits that a release takes, once its life and the way back are tried on the files as they would be.

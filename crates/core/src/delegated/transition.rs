@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Facts, Given, Position, Service, Stage, Standing, image, own_service, parked, unclear};
+use super::{Facts, Given, Position, Service, Stage, Standing, own_service, parked, tag, unclear};
 use crate::change::{ChangeSet, FileChange};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure};
@@ -300,17 +300,19 @@ fn say(object: &Manifest, value: serde_json::Value) -> Option<Edit> {
     (value != object.value).then_some(Edit::Say { at, value })
 }
 
-/// Environments that run different images: a release writes one tag to all, and back.
+/// Environments that run different tags: a release writes one to all, and back.
 pub(super) fn unlike(application: &Application, delegation: &Delegation) -> Option<Diagnostic> {
-    let mut environments = application.environments.keys();
+    let mut environments = application.environments.values();
     let first = environments.next()?;
-    let one = image(application, delegation, first)?;
-    environments.find_map(|name| {
-        let other = image(application, delegation, name)?;
+    let one = tag(application, delegation, first)?;
+    environments.find_map(|environment| {
+        let other = tag(application, delegation, environment)?;
         (other != one).then(|| {
-            let message = format!("{first} runs `{one}`, {name} runs `{other}`");
+            let message = format!("{} runs `{one}`, {} runs `{other}`", first.name, environment.name);
             let hint = "let every environment run the same version before a release begins";
-            Diagnostic::error(Code::CanaryImpossible, message).hint(hint)
+            Diagnostic::error(Code::CanaryImpossible, message)
+                .at(delegation.origin.clone())
+                .hint(hint)
         })
     })
 }

@@ -21,7 +21,7 @@ mod reading;
 pub use companions::accidental_services;
 pub use gap::template_overrides;
 pub use manifests::ALL;
-pub(crate) use manifests::split_image;
+pub(crate) use manifests::{helm_release, split_image};
 
 /// A change of the user's files for a release that is left to a controller.
 #[derive(Debug, Clone, PartialEq)]

@@ -26,6 +26,7 @@ use crate::schema::file::read_stream_within;
 use crate::schema::release;
 
 mod edit;
+pub(crate) mod helm_release;
 mod parked;
 mod place;
 
@@ -260,7 +261,7 @@ fn is_yaml(file: &RepoPath) -> bool {
 
 /// A look at the text alone, so that a folder of other YAML costs nothing.
 fn holds_a_workload(text: &str) -> bool {
-    text.contains("kind: Deployment") || text.contains("\"Deployment\"")
+    text.contains("kind: Deployment") || text.contains("\"Deployment\"") || text.contains("kind: HelmRelease")
 }
 
 fn owned(streams: &BTreeMap<RepoPath, Arc<Stream>>) -> BTreeSet<RepoPath> {
@@ -335,6 +336,9 @@ fn workloads(environments: &IndexMap<String, Environment>) -> IndexMap<String, W
                 origin: deployment.origin.clone(),
             };
             workloads.entry(key.clone()).or_insert(workload);
+        }
+        for workload in environment.base.iter().filter_map(helm_release::workload) {
+            workloads.entry(workload.key.clone()).or_insert(workload);
         }
     }
     workloads

@@ -6,7 +6,7 @@ use tidegate_yaml::Stream;
 
 use super::super::companions::{self, Source};
 use super::super::draft::{Draft, overlay};
-use super::{IMAGE, OWNED_PREFIX};
+use super::{IMAGE, OWNED_PREFIX, helm_release};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef};
@@ -382,7 +382,10 @@ pub(super) fn set_tag(
     tag: &str,
     draft: &mut Draft<'_>,
 ) -> Result<(), Diagnostic> {
-    for environment in application.environments.keys() {
+    for (environment, objects) in &application.environments {
+        if let Some(release) = helm_release::find(objects, workload) {
+            helm_release::set_tag(draft, release, tag)?;
+        }
         let deployment = application.generated(environment, workload, "apps", "Deployment");
         let image = deployment.and_then(|deployment| {
             Some((

@@ -33,6 +33,13 @@ impl FlaggerTraffic {
             unjudged: cluster.unjudged(world, &[(GROUP, "Canary")], &routes_of_its_own),
             cluster,
         };
+        let charts = world
+            .changed()
+            .filter(|(object, ..)| object.kind == "HelmRelease");
+        traffic.unjudged.extend(charts.map(|(object, ..)| Unjudged {
+            object: object.clone(),
+            reason: "is made into objects by Helm, which are not here".to_owned(),
+        }));
         let given_back = traffic.given_back(world);
         traffic.unjudged.extend(given_back);
         traffic
