@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use tidegate_yaml::{Edit, Stream};
 
 use super::LayoutId;
-use super::manifests::with_tag;
+use super::workloads::with_tag;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Form, Release};

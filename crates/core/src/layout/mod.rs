@@ -17,11 +17,13 @@ mod draft;
 mod gap;
 mod manifests;
 mod reading;
+mod releases;
+mod workloads;
 
 pub use companions::accidental_services;
 pub use gap::template_overrides;
-pub use manifests::ALL;
-pub(crate) use manifests::{helm_release, split_image};
+pub(crate) use manifests::helm_release;
+pub(crate) use workloads::split_image;
 
 /// A change of the user's files for a release that is left to a controller.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +83,9 @@ pub(crate) struct Parked {
     /// The object.
     pub(crate) value: Value,
 }
+
+/// The environment of a folder that holds no folder of an environment: all of them.
+pub const ALL: &str = "all";
 
 /// A way to hold an application that tidegate knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,47 +3,30 @@
 //! Every file `*.yaml` or `*.yml` counts, with several documents and `kind: List` as `kubectl apply -f` takes them. The
 //! release file is kept away from what is applied: `.tidegate/releases/<folder>.yaml`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
 use tidegate_yaml::Stream;
 
-use super::documents;
 use super::draft::Draft;
 use super::reading::{Held, Reader};
-use super::{Edit, Layout, LayoutId, Parked};
+use super::workloads::{name, namespace, parts, workloads};
+use super::{ALL, Edit, Layout, LayoutId, Parked, documents, releases};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use crate::manifest::Manifest;
-use crate::model::{Application, Environment, Form, Image, Release, Workload};
+use crate::model::{Application, Environment, Form, Release};
 use crate::provider::Intent;
 use crate::render::render;
 use crate::repo::{ReadError, Repo, RepoPath};
 use crate::schema::config::Config;
-use crate::schema::file::read_stream_within;
 use crate::schema::release;
 
 mod edit;
 pub(crate) mod helm_release;
 mod parked;
 mod place;
-
-pub(crate) use place::split_image;
-pub(super) use place::with_tag;
-
-/// Where the release files of plain manifests are, from the root of the repository.
-const RELEASES: &str = ".tidegate/releases";
-
-/// The environment of plain manifests in a folder that holds no folder of an environment: all of them.
-pub const ALL: &str = "all";
-
-/// Files whose names begin so are ours.
-pub(super) const OWNED_PREFIX: &str = "tidegate-canary-";
-
-/// Where the image of a workload stands.
-const IMAGE: [&str; 6] = ["spec", "template", "spec", "containers", "0", "image"];
 
 /// The layout.
 pub(super) struct Manifests;
@@ -78,11 +61,7 @@ impl Layout for Manifests {
 
     /// The release file, which is not among the manifests.
     fn main_file(&self, at: &RepoPath) -> RepoPath {
-        let name = match at.as_str() {
-            "" => format!("{RELEASES}.yaml"),
-            folder => format!("{RELEASES}/{folder}.yaml"),
-        };
-        RepoPath::root().join(&name)
+        releases::file(at)
     }
 
     fn load(
@@ -99,17 +78,13 @@ impl Layout for Manifests {
             files.environments.retain(|name, _| name == only);
         }
         let release_file = self.main_file(at);
-        let releases = match read_stream_within(repo, &release_file, &config.limits)? {
-            None => Vec::new(),
-            Some(stream) => {
-                let releases = release::parse(&release_file, &stream);
-                files.streams.insert(release_file.clone(), stream);
-                releases.unwrap_or_else(|wrong| {
-                    files.problems.extend(wrong);
-                    Vec::new()
-                })
-            }
-        };
+        let releases = releases::read(
+            repo,
+            &release_file,
+            config,
+            &mut files.streams,
+            &mut files.problems,
+        )?;
         let mut environments = IndexMap::new();
         for (name, base) in std::mem::take(&mut files.environments) {
             match environment(&name, base) {
@@ -124,27 +99,22 @@ impl Layout for Manifests {
         {
             return Err(files.problems.into());
         }
-        let workloads = workloads(&environments);
-        let namespaces = environments.values().flat_map(|environment: &Environment| {
-            environment
-                .base
-                .iter()
-                .filter_map(|manifest| manifest.object.namespace.clone())
-        });
+        let mut workloads = workloads(&environments);
+        let objects = environments.values().flat_map(|environment| &environment.base);
+        for workload in objects.filter_map(helm_release::workload) {
+            workloads.entry(workload.key.clone()).or_insert(workload);
+        }
         Ok(Application {
             layout: LayoutId::Manifests,
             release_file,
             at: at.clone(),
             name: name(at, &workloads),
-            namespace: namespaces
-                .into_iter()
-                .next()
-                .unwrap_or_else(|| "default".to_owned()),
+            namespace: namespace(&environments),
             workloads,
             environments,
             releases,
             delegations: Vec::new(),
-            owned: owned(&files.streams),
+            owned: releases::owned(&files.streams),
             files: files.streams,
             notices: files.problems,
         })
@@ -264,11 +234,6 @@ fn holds_a_workload(text: &str) -> bool {
     text.contains("kind: Deployment") || text.contains("\"Deployment\"") || text.contains("kind: HelmRelease")
 }
 
-fn owned(streams: &BTreeMap<RepoPath, Arc<Stream>>) -> BTreeSet<RepoPath> {
-    let is_owned = |file: &&RepoPath| file.file_name().starts_with(OWNED_PREFIX);
-    streams.keys().filter(is_owned).cloned().collect()
-}
-
 fn environment(name: &str, base: Vec<Manifest>) -> Result<Environment, Vec<Diagnostic>> {
     let parts = parts(&base);
     let rendered = render(&base, &[], "")?;
@@ -279,90 +244,4 @@ fn environment(name: &str, base: Vec<Manifest>) -> Result<Environment, Vec<Diagn
         patches: Vec::new(),
         rendered,
     })
-}
-
-/// The Deployments, each with the Services that select its pods and the autoscaler that scales it.
-fn parts(base: &[Manifest]) -> IndexMap<String, Vec<usize>> {
-    let mut parts = IndexMap::new();
-    for (index, deployment) in base.iter().enumerate() {
-        if !deployment.object.is("apps", "Deployment") {
-            continue;
-        }
-        let is_part = |other: &Manifest| {
-            other.object.namespace == deployment.object.namespace
-                && (selects(other, deployment) || scales(other, deployment))
-        };
-        let mut own: Vec<usize> = (0..base.len()).filter(|other| is_part(&base[*other])).collect();
-        // Of several Services the one that is called like the workload comes first.
-        own.sort_by_key(|other| base[*other].object.name != deployment.object.name);
-        own.insert(0, index);
-        parts.insert(deployment.object.name.clone(), own);
-    }
-    parts
-}
-
-/// Whether a Service selects the pods of a Deployment.
-fn selects(service: &Manifest, deployment: &Manifest) -> bool {
-    let selector = service.value.pointer("/spec/selector").and_then(Value::as_object);
-    let pods = deployment.pod_labels();
-    let says = |pods: &Map<String, Value>, (key, value)| pods.get(key) == Some(value);
-    service.object.is("", "Service")
-        && matches!((selector, pods), (Some(selector), Some(pods))
-            if !selector.is_empty() && selector.iter().all(|label| says(pods, label)))
-}
-
-fn scales(scaler: &Manifest, deployment: &Manifest) -> bool {
-    scaler.object.is("autoscaling", "HorizontalPodAutoscaler")
-        && scaler.text("/spec/scaleTargetRef/kind") == Some("Deployment")
-        && scaler.text("/spec/scaleTargetRef/name") == Some(&deployment.object.name)
-}
-
-/// The workloads of all environments, as the first that has them says.
-fn workloads(environments: &IndexMap<String, Environment>) -> IndexMap<String, Workload> {
-    let mut workloads = IndexMap::new();
-    for environment in environments.values() {
-        for (key, parts) in &environment.parts {
-            let deployment = &environment.base[parts[0]];
-            let has_service = parts
-                .iter()
-                .any(|part| environment.base[*part].object.is("", "Service"));
-            let labels = deployment.pod_labels().into_iter().flatten();
-            let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
-            let workload = Workload {
-                key: key.clone(),
-                image: image(deployment),
-                is_exposed: has_service,
-                pod_labels: labels.collect(),
-                origin: deployment.origin.clone(),
-            };
-            workloads.entry(key.clone()).or_insert(workload);
-        }
-        for workload in environment.base.iter().filter_map(helm_release::workload) {
-            workloads.entry(workload.key.clone()).or_insert(workload);
-        }
-    }
-    workloads
-}
-
-/// The image of the first container. Source: Kubernetes, "Images": `[host/]repository[:tag][@digest]`.
-fn image(deployment: &Manifest) -> Option<Image> {
-    let text = deployment.text("/spec/template/spec/containers/0/image")?;
-    let (repository, tag) = place::split_image(text);
-    Some(Image {
-        repository: Some(repository.to_owned()),
-        tag: tag.map(str::to_owned),
-        origin: deployment.origin.below(&IMAGE),
-    })
-}
-
-/// The name of the folder; at the root, of the first workload.
-fn name(at: &RepoPath, workloads: &IndexMap<String, Workload>) -> String {
-    match at.file_name() {
-        "" => workloads
-            .keys()
-            .next()
-            .cloned()
-            .unwrap_or_else(|| "application".to_owned()),
-        name => name.to_owned(),
-    }
 }

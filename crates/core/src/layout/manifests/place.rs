@@ -6,7 +6,9 @@ use tidegate_yaml::Stream;
 
 use super::super::companions::{self, Source};
 use super::super::draft::{Draft, overlay};
-use super::{IMAGE, OWNED_PREFIX, helm_release};
+use super::super::releases::OWNED_PREFIX;
+use super::super::workloads::{IMAGE, with_tag};
+use super::helm_release;
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef};
@@ -411,23 +413,4 @@ pub(super) fn set_tag(
         draft.edit(&at, &[edit])?;
     }
     Ok(())
-}
-
-/// An image with another tag, or digest.
-pub(in crate::layout) fn with_tag(image: &str, tag: &str) -> String {
-    let (repository, _) = split_image(image);
-    let separator = if tag.starts_with("sha256:") { '@' } else { ':' };
-    format!("{repository}{separator}{tag}")
-}
-
-/// Repository, and tag or digest; of both, the digest is what runs. Source: Kubernetes, "Images"; a `:` before a `/`
-/// is a port.
-pub(crate) fn split_image(image: &str) -> (&str, Option<&str>) {
-    if let Some((tagged, digest)) = image.rsplit_once('@') {
-        return (split_image(tagged).0, Some(digest));
-    }
-    match image.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
-        _ => (image, None),
-    }
 }
