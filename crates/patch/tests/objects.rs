@@ -283,3 +283,22 @@ fn an_object_can_be_looked_at_between_patches() {
     assert_eq!(set.get(1), Some(&objects()[1]), "its place stays");
     assert_eq!(set.get(5), None);
 }
+
+#[test]
+fn an_object_that_was_moved_is_known_by_its_former_names() {
+    let mut set = ObjectSet::new(objects()).expect("objects");
+    set.change(0, |object| object["metadata"]["namespace"] = json!("moved"))
+        .expect("an object still");
+    assert!(set.change(1, |object| *object = json!([])).is_err());
+    assert_eq!(set.get(1), objects().get(1), "what fails changes nothing");
+    for namespace in [None, Some("moved")] {
+        let mark = strategic(
+            object("Service", "web", namespace),
+            json!({"spec": {"seen": namespace}}),
+        );
+        set.apply(&mark).expect("it is found");
+    }
+    let moved = set.get(0).expect("it is there");
+    assert_eq!(moved["metadata"]["namespace"], "moved");
+    assert_eq!(moved["spec"]["seen"], "moved");
+}

@@ -158,6 +158,37 @@ impl ObjectSet {
         Ok(())
     }
 
+    /// Changes an object otherwise than by a patch; names and namespaces that it had before are still known.
+    ///
+    /// # Errors
+    /// [`ApplyReason::Patch`], if the object is none any more or is nested too deep; it stays as it was then.
+    pub fn change(&mut self, index: usize, change: impl FnOnce(&mut Value)) -> Result<(), ApplyError> {
+        let Some(mut value) = self.entries.get(index).and_then(|entry| entry.value.clone()) else {
+            return Ok(());
+        };
+        change(&mut value);
+        let refused = |error: PatchError| ApplyError {
+            patch: None,
+            object: Some(index),
+            reason: PatchError {
+                document: Document::Target,
+                ..error
+            }
+            .into(),
+        };
+        let id = ObjectId::of(&value).map_err(refused)?;
+        let size =
+            limits::size(&value).map_err(|place| refused(PatchError::in_target(place.0, TooDeep::REASON)))?;
+        self.size = (self.size - self.entries[index].size).saturating_add(size);
+        self.make(Change {
+            index,
+            value: Some(value),
+            size,
+            id: Some(id),
+        });
+        Ok(())
+    }
+
     /// Returns an object as it is now, by its place among those given; `None` if there was none, or a patch has deleted it.
     pub fn get(&self, index: usize) -> Option<&Value> {
         self.entries.get(index)?.value.as_ref()
