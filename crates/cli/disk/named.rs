@@ -98,6 +98,10 @@ impl Repo for NamedFiles {
     fn list(&self, _: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
         Ok((0..self.files.len()).map(|index| self.path(index)).collect())
     }
+
+    fn folders(&self, _: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
+        Ok(Vec::new())
+    }
 }
 
 impl Files for NamedFiles {

@@ -112,23 +112,9 @@ impl DiskRepo {
         }
         decode(path, content).map(Some)
     }
-}
 
-impl Repo for DiskRepo {
-    fn read(&self, path: &RepoPath) -> Result<Option<String>, ReadError> {
-        if let Some(text) = self.seen.borrow().texts.get(path) {
-            return Ok(text.clone());
-        }
-        let mut seen = self.seen.borrow_mut();
-        let text = self.read_new(path, &seen)?;
-        seen.bytes += text.as_ref().map_or(0, |text| text.len() as u64);
-        seen.texts.insert(path.clone(), text.clone());
-        Ok(text)
-    }
-
-    /// Lists everything but folders: a link that leads out and a pipe are named too, so that whoever
-    /// needs that file is told why it is not read, instead of never knowing of it.
-    fn list(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
+    /// What is directly in a folder, sorted.
+    fn entries(&self, dir: &RepoPath, wanted: Wanted) -> Result<Vec<RepoPath>, ReadError> {
         let failed = |source| ReadError::Io {
             path: dir.to_string(),
             source,
@@ -162,14 +148,45 @@ impl Repo for DiskRepo {
             let is_folder = match folder.entry(name).map_err(failed)?.map(|entry| entry.kind) {
                 Some(Kind::Link) => matches!(find(self.open_root()?, &path), Ok(Some(Found::Folder(_)))),
                 Some(kind) => kind == Kind::Folder,
-                None => true,
+                // It is gone meanwhile.
+                None => continue,
             };
-            if !is_folder {
+            if is_folder == (wanted == Wanted::Folders) {
                 paths.push(path);
             }
         }
         paths.sort();
         Ok(paths)
+    }
+}
+
+/// What of a folder is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Files,
+    Folders,
+}
+
+impl Repo for DiskRepo {
+    fn read(&self, path: &RepoPath) -> Result<Option<String>, ReadError> {
+        if let Some(text) = self.seen.borrow().texts.get(path) {
+            return Ok(text.clone());
+        }
+        let mut seen = self.seen.borrow_mut();
+        let text = self.read_new(path, &seen)?;
+        seen.bytes += text.as_ref().map_or(0, |text| text.len() as u64);
+        seen.texts.insert(path.clone(), text.clone());
+        Ok(text)
+    }
+
+    /// Lists everything but folders: a link that leads out and a pipe are named too, so that whoever
+    /// needs that file is told why it is not read, instead of never knowing of it.
+    fn list(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
+        self.entries(dir, Wanted::Files)
+    }
+
+    fn folders(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
+        self.entries(dir, Wanted::Folders)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 
-use tidegate_core::repo::{ReadError, Repo, RepoPath};
+use tidegate_core::repo::{ReadError, Repo, RepoPath, folders_of};
 
 use super::{Git, GitError, LIMIT};
 use crate::disk::{FILE_LIMIT, decode};
@@ -108,6 +108,10 @@ impl Repo for Snapshot {
             .filter(|path| path.parent() == *dir && **path != *dir)
             .cloned()
             .collect())
+    }
+
+    fn folders(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
+        Ok(folders_of(dir, self.files.keys()))
     }
 }
 

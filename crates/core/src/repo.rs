@@ -4,7 +4,7 @@
 //! memory are all repositories. [`Overlay`] shows a repository as it will be once a change set is
 //! written, which is how every transition is checked before anything touches the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Path of a file or folder inside a repository.
@@ -136,6 +136,23 @@ pub trait Repo {
 
     /// The files directly in a folder, sorted by name; empty where there is no such folder.
     fn list(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError>;
+
+    /// The folders directly in a folder, sorted by name; those that hold no file may be left out.
+    fn folders(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError>;
+}
+
+/// The folders directly in a folder that some files are in, sorted by name.
+pub fn folders_of<'a>(dir: &RepoPath, files: impl Iterator<Item = &'a RepoPath>) -> Vec<RepoPath> {
+    let below = |file: &RepoPath| {
+        let rest = match dir.as_str() {
+            "" => file.as_str(),
+            dir => file.as_str().strip_prefix(dir)?.strip_prefix('/')?,
+        };
+        let (name, _) = rest.split_once('/')?;
+        Some(dir.join(name))
+    };
+    let folders: BTreeSet<RepoPath> = files.filter_map(below).collect();
+    folders.into_iter().collect()
 }
 
 /// A repository in memory.
@@ -177,6 +194,10 @@ impl Repo for MemoryRepo {
             .cloned()
             .collect())
     }
+
+    fn folders(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
+        Ok(folders_of(dir, self.files.keys()))
+    }
 }
 
 /// A repository as it is once some files are written (`Some`) or removed (`None`).
@@ -212,6 +233,15 @@ impl Repo for Overlay<'_> {
         paths.dedup();
         Ok(paths)
     }
+
+    fn folders(&self, dir: &RepoPath) -> Result<Vec<RepoPath>, ReadError> {
+        let mut paths = self.below.folders(dir)?;
+        let added = self.files.iter().filter(|(_, text)| text.is_some());
+        paths.extend(folders_of(dir, added.map(|(path, _)| path)));
+        paths.sort();
+        paths.dedup();
+        Ok(paths)
+    }
 }
 
 #[cfg(test)]
@@ -242,5 +272,15 @@ mod tests {
         assert_eq!(repo.list(&path("a")).expect("memory"), [path("a/y"), path("a/z")]);
         assert_eq!(repo.read(&path("a/x")).expect("memory"), None);
         assert_eq!(repo.read(&path("a/y")).expect("memory"), Some("4".into()));
+        let folders = [
+            (path("b/c/d/x"), Some(String::new())),
+            (path("b/e"), Some(String::new())),
+        ];
+        let repo = Overlay::new(&below, folders.into());
+        assert_eq!(
+            repo.folders(&RepoPath::root()).expect("memory"),
+            [path("a"), path("b")]
+        );
+        assert_eq!(repo.folders(&path("b")).expect("memory"), [path("b/c")]);
     }
 }
