@@ -125,13 +125,9 @@ impl Workspace {
         if !folders.is_empty() {
             return Ok(folders);
         }
-        if LayoutId::of(&self.repo, &self.here, self.config()?)?.is_some() {
+        if let Some(layout) = LayoutId::of(&self.repo, &self.here, self.config()?)? {
             // The folder of one environment is no application of its own.
-            let is_part = self.config()?.environments.contains_key(self.here.file_name());
-            return Ok(vec![match is_part {
-                true => self.here.parent(),
-                false => self.here.clone(),
-            }]);
+            return Ok(vec![layout.home(&self.here, self.config()?)]);
         }
         let message = format!(
             "there is neither gap/gap.yaml nor a Deployment in {} or below",
@@ -143,10 +139,10 @@ impl Workspace {
             .into())
     }
 
-    /// Whether the folder that the user is in holds plain manifests.
+    /// Whether the folder that the user is in holds manifests, plain or with a kustomization.
     pub(crate) fn is_among_manifests(&self) -> Result<bool, Stop> {
         let layout = LayoutId::of(&self.repo, &self.here, self.config()?)?;
-        Ok(layout == Some(LayoutId::Manifests))
+        Ok(layout.is_some_and(|layout| layout != LayoutId::Gap))
     }
 
     /// Whether a folder is known to hold an application without a look at all its files.

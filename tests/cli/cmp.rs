@@ -158,6 +158,12 @@ fn applications_of(fixture: &str) -> Vec<Application> {
     if !with_spec.is_empty() {
         return with_spec;
     }
+    let overlay = tree
+        .keys()
+        .find_map(|file| file.strip_suffix("overlays/production/kustomization.yaml"));
+    if let Some(at) = overlay {
+        return vec![application(at.trim_end_matches('/'), &["staging", "production"])];
+    }
     // Plain manifests: the folder with the Deployments, or the one above where there is a folder for each environment.
     let is_workload = |content: &[u8]| String::from_utf8_lossy(content).contains("kind: Deployment");
     let (file, _) = tree
@@ -715,4 +721,16 @@ fn the_image_needs_nothing_but_the_binary() {
         return;
     }
     assert_eq!(Ended::of(&mut command).expect(0).stdout, expected);
+}
+
+/// An overlay that an Application names needs no parameter: it is the environment that it is called.
+#[test]
+fn an_overlay_by_itself_is_rendered_without_a_parameter() {
+    let copy = Copy::of("kustomize/reviews");
+    let source = "apps/reviews/overlays/production";
+    let whole = copy.generate("apps/reviews", "production").expect(0).stdout;
+    assert!(whole.contains("namespace: shop\n"), "{whole}");
+    assert_eq!(copy.run(source, &["generate"], &[]).expect(0).stdout, whole);
+    assert_eq!(copy.generate(source, "production").expect(0).stdout, whole);
+    let _ = copy.generate(source, "staging").expect(1).says("unknown-name");
 }

@@ -104,7 +104,7 @@ fn against_the_schemas(
 #[test]
 fn every_object_of_every_phase_is_as_its_definition_says() {
     let Some((python, crds)) = found() else { return };
-    let lives: [(&str, &str, &[&str], &[&str]); 8] = [
+    let lives: [(&str, &str, &[&str], &[&str]); 9] = [
         (
             "gateway-api/reviews",
             "deploy/reviews",
@@ -136,6 +136,12 @@ fn every_object_of_every_phase_is_as_its_definition_says() {
             &["all"],
         ),
         ("kubesphere/bookinfo", ".", &["--canary-tag", "2"], &["all"]),
+        (
+            "kustomize/reviews",
+            "apps/reviews",
+            &["--canary-tag", "1.17.0"],
+            &["staging", "production"],
+        ),
         ("istio/orders", ".", &[], &["staging", "production"]),
         (
             "flagger/podinfo",

@@ -182,8 +182,29 @@ const PODINFO: Life = Life {
     workload: "podinfo",
 };
 
+const OVERLAYS: Life = Life {
+    fixture: "kustomize/reviews",
+    folder: "life",
+    at: "apps/reviews",
+    ship: None,
+    promotes: &[
+        (
+            "apps/reviews/overlays/staging/kustomization.yaml",
+            "1.16.2",
+            "1.17.0",
+        ),
+        (
+            "apps/reviews/overlays/production/kustomization.yaml",
+            "1.16.2",
+            "1.17.0",
+        ),
+    ],
+    init: &["init", "--canary-tag", "1.17.0", "--steps", "10,100"],
+    workload: "reviews",
+};
+
 /// The guide's set-up in each traffic system.
-const LIVES: [&Life; 10] = [
+const LIVES: [&Life; 11] = [
     &MY_SERVICE,
     &ORDERS,
     &SEARCH,
@@ -194,6 +215,7 @@ const LIVES: [&Life; 10] = [
     &BOOKS,
     &NOTIFICATION,
     &KUBESPHERE,
+    &OVERLAYS,
 ];
 
 #[test]
@@ -239,6 +261,11 @@ fn podinfo_lives_with_flagger() {
     live(&PODINFO);
     let lengths = (0..20).take_while(|stop| abort_after(&PODINFO, *stop));
     assert_eq!(lengths.count(), 7);
+}
+
+#[test]
+fn reviews_live_in_overlays_over_a_base() {
+    live(&OVERLAYS);
 }
 
 /// As in the seed: jazz at 90/10 and metal at 50/50 at the same time, each with a release of its own.

@@ -20,6 +20,7 @@ mod kubesphere;
 mod kustomize;
 mod life;
 mod manifests;
+mod overlays;
 mod patch;
 mod pre_commit;
 mod readme;

@@ -1,6 +1,6 @@
 //! `tidegate check`: is what lies here sound, and is the change safe while it rolls out?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -149,8 +149,9 @@ struct Change<'a> {
     paths: BTreeSet<RepoPath>,
     /// The applications whose folders hold some of them.
     touched: BTreeSet<RepoPath>,
-    /// The folders of plain manifests: those that a release speaks of, before or after, and the one the user is in.
-    plain: BTreeSet<RepoPath>,
+    /// The folders of manifests, plain or with a kustomization: those that a release speaks of, before or after, and the one
+    /// the user is in.
+    plain: BTreeMap<RepoPath, LayoutId>,
     /// Whether something that all applications share differs.
     touches_all: bool,
     /// What is staged, where that is looked at instead of the files on disk.
@@ -174,7 +175,7 @@ impl<'a> Change<'a> {
                 base: None,
                 paths: BTreeSet::new(),
                 touched: BTreeSet::new(),
-                plain: BTreeSet::new(),
+                plain: BTreeMap::new(),
                 touches_all: false,
                 staged: None,
                 described,
@@ -203,9 +204,16 @@ impl<'a> Change<'a> {
             Some(_) => format!("{from} → {to}"),
             None => format!("{to} (there is no commit to compare with)"),
         };
-        let mut plain: BTreeSet<RepoPath> = disk::released(workspace.root()).into_iter().collect();
-        plain.extend(paths.iter().filter_map(disk::released_by));
-        plain.extend(without_release(workspace)?);
+        let mut folders: BTreeSet<RepoPath> = disk::released(workspace.root()).into_iter().collect();
+        folders.extend(paths.iter().filter_map(disk::released_by));
+        folders.extend(without_release(workspace)?);
+        let mut plain = BTreeMap::new();
+        for folder in folders {
+            let layout = LayoutId::of(workspace.repo(), &folder, workspace.config()?);
+            // What is gone was there in some way.
+            let layout = layout.map_err(Failure::from)?.unwrap_or(LayoutId::Manifests);
+            plain.insert(folder, layout);
+        }
         let is_shared = |path: &RepoPath| {
             path.as_str() == ".tidegate" // as a link or a file, where a folder is meant
                     || path.as_str().starts_with(".tidegate/") && disk::released_by(path).is_none()
@@ -254,10 +262,7 @@ impl<'a> Change<'a> {
     }
 
     fn layout(&self, folder: &RepoPath) -> LayoutId {
-        match self.plain.contains(folder) {
-            true => LayoutId::Manifests,
-            false => LayoutId::Gap,
-        }
+        self.plain.get(folder).copied().unwrap_or(LayoutId::Gap)
     }
 
     fn touches(&self, folder: &RepoPath) -> bool {
@@ -265,7 +270,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// The folder of plain manifests that the user is in, release or not.
+/// The folder of manifests that the user is in, release or not.
 fn without_release(workspace: &Workspace) -> Result<Option<RepoPath>, Stop> {
     // A look at one folder: only where there are manifests is it worth finding out what else is here.
     if !workspace.is_among_manifests()? {
@@ -280,17 +285,23 @@ fn without_release(workspace: &Workspace) -> Result<Option<RepoPath>, Stop> {
         return Ok(None);
     };
     let layout = LayoutId::of(workspace.repo(), only, workspace.config()?).map_err(Failure::from)?;
-    Ok((layout == Some(LayoutId::Manifests)).then(|| only.clone()))
+    let is_plain = layout.is_some_and(|layout| layout != LayoutId::Gap);
+    Ok(is_plain.then(|| only.clone()))
 }
 
 /// The applications that some files belong to.
-fn touched(paths: &BTreeSet<RepoPath>, plain: &BTreeSet<RepoPath>) -> BTreeSet<RepoPath> {
+fn touched(paths: &BTreeSet<RepoPath>, plain: &BTreeMap<RepoPath, LayoutId>) -> BTreeSet<RepoPath> {
     let mut found: BTreeSet<RepoPath> = paths.iter().filter_map(application_of).collect();
     for path in paths {
         let above = Path::new(path.as_str()).ancestors().filter_map(Path::to_str);
         let above = above.filter_map(|folder| RepoPath::new(folder).ok());
         let folders = above.chain(disk::released_by(path));
-        found.extend(folders.filter(|folder| plain.contains(folder)));
+        found.extend(folders.filter(|folder| plain.contains_key(folder)));
+    }
+    // Bases and components may lie anywhere.
+    if !paths.is_empty() {
+        let kustomizations = plain.iter().filter(|(_, layout)| **layout == LayoutId::Kustomize);
+        found.extend(kustomizations.map(|(folder, _)| folder.clone()));
     }
     found
 }

@@ -99,7 +99,7 @@ fn refuse_uncommitted(
         match application.layout {
             LayoutId::Gap => paths.push(application.layout.folder(&application.at)),
             // The folder may be the whole repository, with much that is nobody's business here.
-            LayoutId::Manifests => paths.extend(application.files.keys().cloned()),
+            LayoutId::Kustomize | LayoutId::Manifests => paths.extend(application.files.keys().cloned()),
         }
     }
     if paths.is_empty() {

@@ -17,6 +17,8 @@ use crate::model::{Environment, TargetedPatch};
 mod kinds;
 mod missing;
 
+pub(crate) use kinds::is_cluster_scoped;
+
 /// Applies all patches and sets the namespace.
 ///
 /// Shape: in kustomize's order (by rank of the kind, then apiVersion, kind, namespace and name). A namespace that an object

@@ -508,7 +508,7 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
 fn taken_names(application: &Application) -> Vec<Diagnostic> {
     let beginning = match application.layout {
         LayoutId::Gap => "neither `gap_canary_` nor `gap_patch_canary_`",
-        LayoutId::Manifests => "not `tidegate-canary-`",
+        LayoutId::Kustomize | LayoutId::Manifests => "not `tidegate-canary-`",
     };
     if !application.releases.is_empty() {
         return Vec::new();
@@ -612,7 +612,7 @@ fn no_ready_pod(
     let message = format!("the rollout of `{}` in {environment} {reason}", workload.key);
     let at = match application.layout {
         LayoutId::Gap => &workload.origin,
-        LayoutId::Manifests => &deployment.origin,
+        LayoutId::Kustomize | LayoutId::Manifests => &deployment.origin,
     };
     let problem = Diagnostic::error(Code::CanaryImpossible, message).at(at.clone());
     Some(problem.hint("give it a rolling update with maxUnavailable 0 first"))

@@ -290,6 +290,8 @@ fn an_object_that_was_moved_is_known_by_its_former_names() {
     set.change(0, |object| object["metadata"]["namespace"] = json!("moved"))
         .expect("an object still");
     assert!(set.change(1, |object| *object = json!([])).is_err());
+    let many = Value::Array(vec![Value::Null; 1_000_001]);
+    assert!(set.change(1, |object| object["spec"] = many).is_err());
     assert_eq!(set.get(1), objects().get(1), "what fails changes nothing");
     for namespace in [None, Some("moved")] {
         let mark = strategic(

@@ -67,13 +67,16 @@ fn only_environment(
 ) -> Result<String, Stop> {
     let names: Vec<String> = match layout {
         LayoutId::Gap => config.environments.keys().cloned().collect(),
-        LayoutId::Manifests => {
+        LayoutId::Kustomize | LayoutId::Manifests => {
             let application = layout::load(workspace.repo(), folder, config)?;
             application.environments.keys().cloned().collect()
         }
     };
-    if names == [layout::ALL] {
-        return Ok(layout::ALL.to_owned());
+    // An overlay by itself, or what is the same everywhere.
+    if let ([only], false) = (names.as_slice(), layout == LayoutId::Gap)
+        && (only == layout::ALL || folder.file_name() == only)
+    {
+        return Ok(only.clone());
     }
     let message = "the Application does not say which environment to render";
     let hint = format!(

@@ -628,13 +628,12 @@ impl<'a> Twin<'a> {
             .files
             .get(&location.file)
             .ok_or_else(|| refused("the file is gone".to_owned()))?;
-        let is_item = location.pointer().is_some_and(|pointer| !pointer.is_root());
-        let text = match is_item {
-            // An item of a list has no text that could stand by itself.
-            true => tidegate_yaml::print(value),
-            false => stream
-                .document_text(location.document().unwrap_or(0))
-                .replace("\r\n", "\n"),
+        let index = location.document().unwrap_or(0);
+        let is_document = |document: &tidegate_yaml::Document| document.value() == value;
+        let text = match stream.documents().get(index).is_some_and(is_document) {
+            true => stream.document_text(index).replace("\r\n", "\n"),
+            // An item of a list has no text that could stand by itself, and neither has what is laid over a document.
+            false => tidegate_yaml::print(value),
         };
         let text = if text.ends_with('\n') {
             text

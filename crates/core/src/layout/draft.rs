@@ -13,6 +13,7 @@ use crate::model::Application;
 use crate::repo::RepoPath;
 
 /// Texts being edited. Documents keep their numbers until [`Draft::finish`], so locations stay valid.
+#[derive(Clone)]
 pub(super) struct Draft<'a> {
     application: &'a Application,
     edited: BTreeMap<RepoPath, Arc<Stream>>,
@@ -33,6 +34,15 @@ impl<'a> Draft<'a> {
     /// The text of a file as edited so far.
     pub(super) fn stream(&self, file: &RepoPath) -> Option<&Arc<Stream>> {
         self.edited.get(file).or_else(|| self.application.files.get(file))
+    }
+
+    /// What stands at a place as edited so far.
+    pub(super) fn value(&self, location: &Location) -> Option<Value> {
+        let document = self
+            .stream(&location.file)?
+            .documents()
+            .get(location.document()?)?;
+        location.pointer()?.resolve(document.value()).ok().cloned()
     }
 
     /// Applies edits to the document a location is in.
@@ -75,6 +85,22 @@ impl<'a> Draft<'a> {
         })?;
         self.edited.insert(file.clone(), Arc::new(stream));
         Ok(())
+    }
+
+    /// Makes an object say `wanted`: a whole document, or an item of a list.
+    pub(super) fn reconcile_object(&mut self, origin: &Location, wanted: &Value) -> Result<(), Diagnostic> {
+        let Some(pointer) = origin.pointer().filter(|pointer| !pointer.is_root()) else {
+            return self.reconcile(origin, wanted);
+        };
+        let stream = self.stream(&origin.file);
+        let document = stream.and_then(|stream| stream.documents().get(origin.document().unwrap_or(0)));
+        let Some(mut whole) = document.map(|document| document.value().clone()) else {
+            return Err(missing(&origin.file));
+        };
+        if let Ok(place) = pointer.resolve_mut(&mut whole) {
+            *place = wanted.clone();
+        }
+        self.reconcile(origin, &whole)
     }
 
     /// Adds a document to a file of ours.

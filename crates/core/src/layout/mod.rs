@@ -15,6 +15,7 @@ mod companions;
 mod documents;
 mod draft;
 mod gap;
+mod kustomize;
 mod manifests;
 mod reading;
 mod releases;
@@ -92,18 +93,21 @@ pub const ALL: &str = "all";
 pub enum LayoutId {
     /// A spec in `gap/gap.yaml`, extra resources and patches beside it.
     Gap,
+    /// A `kustomization.yaml`, with an overlay for each environment.
+    Kustomize,
     /// Plain Kubernetes YAML, one folder per environment or one for all.
     Manifests,
 }
 
 impl LayoutId {
     /// Every layout, in the order in which they are looked for.
-    pub const ALL: &'static [Self] = &[Self::Gap, Self::Manifests];
+    pub const ALL: &'static [Self] = &[Self::Gap, Self::Kustomize, Self::Manifests];
 
     /// The name a user sees.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Gap => "gap",
+            Self::Kustomize => "kustomize",
             Self::Manifests => "manifests",
         }
     }
@@ -111,6 +115,7 @@ impl LayoutId {
     fn layout(self) -> &'static dyn Layout {
         match self {
             Self::Gap => &gap::Gap,
+            Self::Kustomize => &kustomize::Kustomize,
             Self::Manifests => &manifests::Manifests,
         }
     }
@@ -140,7 +145,12 @@ impl LayoutId {
         self.layout().folder(at)
     }
 
-    /// The file that says by itself that a folder holds an application: of plain manifests the release file.
+    /// The folder of the application that a folder belongs to: its own, or above one of its environments.
+    pub fn home(self, at: &RepoPath, config: &Config) -> RepoPath {
+        self.layout().home(at, config)
+    }
+
+    /// The file that says by itself that a folder holds an application: of a folder that is applied, the release file.
     pub fn main_file(self, at: &RepoPath) -> RepoPath {
         self.layout().main_file(at)
     }
@@ -153,6 +163,14 @@ trait Layout: Sync {
 
     /// Where everything lies that an application is read from, besides the configuration.
     fn folder(&self, at: &RepoPath) -> RepoPath;
+
+    /// The folder of the application that a folder belongs to: its own, or above one of its environments.
+    fn home(&self, at: &RepoPath, config: &Config) -> RepoPath {
+        match config.environments.contains_key(at.file_name()) {
+            true => at.parent(),
+            false => at.clone(),
+        }
+    }
 
     /// How the versions of its workloads can be told apart.
     fn forms(&self) -> &'static [Form];

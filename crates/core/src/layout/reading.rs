@@ -90,6 +90,17 @@ impl<'a> Reader<'a> {
         read_stream_within(self.repo, file, self.limits)
     }
 
+    /// Reads a file that need not be YAML, and counts it; `None` where there is none.
+    ///
+    /// Errors: as [`Reader::count`], and a file that is no text.
+    pub(super) fn text(&mut self, file: &RepoPath) -> Result<Option<String>, ReadError> {
+        let Some(text) = self.repo.read(file)? else {
+            return Ok(None);
+        };
+        self.expanded.bytes += text.len();
+        self.check(file).map(|()| Some(text))
+    }
+
     /// Counts a file that is kept.
     ///
     /// Errors: all of them hold more than an application may; nothing more should be read then.
@@ -98,6 +109,10 @@ impl<'a> Reader<'a> {
         self.expanded.nodes += nodes;
         // The text is kept as it is written, and most of it may be comments.
         self.expanded.bytes += bytes.max(stream.text().len());
+        self.check(file)
+    }
+
+    fn check(&self, file: &RepoPath) -> Result<(), ReadError> {
         if self.expanded.nodes <= self.limits.nodes && self.expanded.bytes <= self.limits.expanded_bytes {
             return Ok(());
         }

@@ -70,7 +70,7 @@ const CLUSTER_SCOPED: [(&str, &str); 34] = [
 ];
 
 /// Whether an object has no namespace by its kind; kinds that are not Kubernetes' own are taken to have one.
-pub(super) fn is_cluster_scoped(object: &ObjectRef) -> bool {
+pub(crate) fn is_cluster_scoped(object: &ObjectRef) -> bool {
     CLUSTER_SCOPED.contains(&(object.group(), &object.kind))
 }
 

@@ -53,6 +53,9 @@ pub struct Config {
     /// What each file may hold; `nodes` and `expanded_bytes` also what all files of an application may hold together.
     #[serde(skip)]
     pub limits: Limits,
+    /// Whether the file names the environments itself.
+    #[serde(skip)]
+    pub names_environments: bool,
     /// The document of the file that the settings were read from; `None` where there is no file.
     #[serde(skip)]
     document: Option<usize>,
@@ -74,6 +77,7 @@ impl Default for Config {
             argocd: ArgocdConfig::default(),
             root: RepoPath::root(),
             limits: Self::default_limits(),
+            names_environments: false,
             document: None,
         }
     }
@@ -125,6 +129,10 @@ impl Config {
         let config = Self {
             root: root.clone(),
             limits: limits.clone(),
+            names_environments: document
+                .value()
+                .get("environments")
+                .is_some_and(|named| !named.is_null()),
             document: Some(index),
             ..read
         };

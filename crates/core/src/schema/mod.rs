@@ -8,6 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Location, nearest};
 pub mod config;
 pub mod file;
 pub mod gap;
+pub mod kustomization;
 pub mod release;
 
 /// Reads a document's value into a closed shape.

@@ -161,7 +161,8 @@ impl ObjectSet {
     /// Changes an object otherwise than by a patch; names and namespaces that it had before are still known.
     ///
     /// # Errors
-    /// [`ApplyReason::Patch`], if the object is none any more or is nested too deep; it stays as it was then.
+    /// [`ApplyReason::Patch`], if the object is none any more or is nested too deep, and [`ApplyReason::TooLarge`]; it stays as
+    /// it was then.
     pub fn change(&mut self, index: usize, change: impl FnOnce(&mut Value)) -> Result<(), ApplyError> {
         let Some(mut value) = self.entries.get(index).and_then(|entry| entry.value.clone()) else {
             return Ok(());
@@ -179,7 +180,12 @@ impl ObjectSet {
         let id = ObjectId::of(&value).map_err(refused)?;
         let size =
             limits::size(&value).map_err(|place| refused(PatchError::in_target(place.0, TooDeep::REASON)))?;
-        self.size = (self.size - self.entries[index].size).saturating_add(size);
+        let whole = (self.size - self.entries[index].size).saturating_add(size);
+        let limit = limits::MAX_RESULT.max(self.written.saturating_mul(4));
+        if whole > limit {
+            return Err(ApplyReason::TooLarge { limit }.into());
+        }
+        self.size = whole;
         self.make(Change {
             index,
             value: Some(value),

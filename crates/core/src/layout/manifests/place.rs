@@ -283,20 +283,7 @@ impl<'a> Place<'a> {
 
     /// Writes an object over what its document, or its item of a list, says.
     fn replace(&mut self, origin: &Location, wanted: &Value) -> Result<(), Diagnostic> {
-        let (document, pointer) = (origin.document().unwrap_or(0), origin.pointer());
-        let stream = self.draft.stream(&origin.file);
-        let mut whole = match stream.and_then(|stream| stream.documents().get(document)) {
-            Some(document) => document.value().clone(),
-            None => Value::Null,
-        };
-        match pointer.filter(|pointer| !pointer.is_root()) {
-            None => whole = wanted.clone(),
-            Some(pointer) => match pointer.resolve_mut(&mut whole) {
-                Ok(place) => *place = wanted.clone(),
-                Err(_) => return Ok(()),
-            },
-        }
-        self.draft.reconcile(origin, &whole)
+        self.draft.reconcile_object(origin, wanted)
     }
 
     /// What exists for the release alone and is not wanted any more.
