@@ -19,7 +19,7 @@ use tidegate_core::standing::Standing;
 use tidegate_core::start::{StartRequest, start};
 use tidegate_core::transition::{NextRequest, Transition, abort, next};
 
-use generate::{Choices, MARK, manifests, repository};
+use generate::{Choices, MARK, manifests, overlays, repository};
 
 const TOP: &str = "";
 
@@ -251,6 +251,67 @@ proptest! {
     ) {
         let provider = SYSTEMS[system];
         let mut repo = manifests::repository(&mut Choices::new(&choices), provider);
+        let start = repo.clone();
+        init_with(&mut repo, provider)?;
+        for _ in 0..stop {
+            go_on(&mut repo)?;
+        }
+        if position(&repo).is_some() {
+            for count in 0.. {
+                prop_assert!(count < 20, "{}", show(&repo));
+                if go_back(&mut repo)?.is_none() {
+                    break;
+                }
+            }
+            same(&repo, &start)?;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// The same with a base and overlays: a life changes the image and nothing else, whatever a person edits
+    /// meanwhile; each phase is read as itself.
+    #[test]
+    fn a_life_in_overlays_changes_the_image_alone(
+        choices in choices(), system in 0..SYSTEMS.len(), moment in 0_usize..16, mark in 0_usize..4,
+    ) {
+        let provider = SYSTEMS[system];
+        let mut repo = overlays::repository(&mut Choices::new(&choices), provider);
+        let mut expected = repo.clone();
+        edit(&mut expected, mark);
+        for (path, text) in expected.clone().files() {
+            expected.set(path.clone(), Some(text.replace(manifests::OLD, manifests::NEW)));
+        }
+        init_with(&mut repo, provider)?;
+        let mut seen = vec![Phase::Idle];
+        for count in 0.. {
+            if count == moment {
+                edit(&mut repo, mark);
+            }
+            prop_assert!(count < 20, "{}", show(&repo));
+            if go_on(&mut repo)?.is_none() {
+                break;
+            }
+            match position(&repo) {
+                Some(Position::At(phase)) if seen.last() != Some(&phase) => seen.push(phase),
+                Some(Position::At(_)) => {}
+                None => seen.push(Phase::Tidy),
+                Some(other) => prop_assert!(false, "{:?}\n{}", other, show(&repo)),
+            }
+        }
+        prop_assert_eq!(seen, Phase::all(provider.form()).collect::<Vec<_>>());
+        edit(&mut repo, mark);
+        same(&repo, &expected)?;
+    }
+
+    #[test]
+    fn abort_in_overlays_gives_the_start_back(
+        choices in choices(), system in 0..SYSTEMS.len(), stop in 0_usize..14,
+    ) {
+        let provider = SYSTEMS[system];
+        let mut repo = overlays::repository(&mut Choices::new(&choices), provider);
         let start = repo.clone();
         init_with(&mut repo, provider)?;
         for _ in 0..stop {

@@ -71,7 +71,7 @@ fn list(objects: &[String]) -> String {
 }
 
 /// The same with comments and blank lines of a person's.
-fn noted(choices: &mut Choices<'_>, text: &str) -> String {
+pub(super) fn noted(choices: &mut Choices<'_>, text: &str) -> String {
     let mut noted = String::new();
     for line in text.lines() {
         noted.push_str(line);

@@ -1,6 +1,7 @@
 //! Generated repositories: hand-written YAML in many styles; in the GAP layout here, plain manifests in `manifests`.
 
 pub(crate) mod manifests;
+pub(crate) mod overlays;
 
 use std::collections::BTreeMap;
 

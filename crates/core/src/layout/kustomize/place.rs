@@ -63,11 +63,20 @@ struct Place<'a> {
     /// The application with its objects as their documents say them.
     written: Application,
     /// What objects have to be, by environment.
-    wanted: IndexMap<String, Vec<(ObjectRef, Value)>>,
+    wanted: IndexMap<String, Vec<(ObjectRef, Wanted)>>,
     /// Documents that were added, with the kustomization that lists their file.
     added: Vec<(RepoPath, ObjectRef, Location)>,
     /// Whether there are overlays that are no environment, so that no base of theirs may get anything.
     has_others: bool,
+}
+
+/// What an object has to be.
+#[derive(Clone)]
+enum Wanted {
+    /// This, as a whole.
+    Object(Value),
+    /// What it is anyway, and these fields.
+    Fields(Value),
 }
 
 type Done = Result<(), Vec<Diagnostic>>;
@@ -229,7 +238,7 @@ impl<'a> Place<'a> {
 
     fn want(&mut self, environment: &str, value: Value) {
         if let (Some(object), Some(wanted)) = (ObjectRef::of(&value), self.wanted.get_mut(environment)) {
-            wanted.push((object, value));
+            wanted.push((object, Wanted::Object(value)));
         }
     }
 
@@ -366,9 +375,6 @@ impl<'a> Place<'a> {
                     continue;
                 }
             }
-            let unhashed = find(&self.unhashed, environment, target).unwrap_or(found);
-            let mut wanted = unhashed.value.clone();
-            overlay(&mut wanted, fields);
             let as_written = written(&self.written, environment, found);
             let is_alone = self.sharing(&found.origin) == 1 && is_below(self.application, &found.origin.file);
             let is_plain = fields.as_object().is_some_and(|fields| {
@@ -384,7 +390,8 @@ impl<'a> Place<'a> {
                     .reconcile_object(&found.origin, &document)
                     .map_err(|wrong| vec![wrong])?;
             } else {
-                self.want(environment, wanted);
+                let wanted = (found.object.clone(), Wanted::Fields(fields.clone()));
+                self.wanted[environment.as_str()].push(wanted);
             }
         }
         Ok(())
@@ -484,6 +491,30 @@ impl<'a> Place<'a> {
                 .map(|(object, _)| self.patch_file(&environment, object))
                 .collect();
             let folder = self.roots[&environment].clone();
+            let whole = match own.is_empty() {
+                true => Vec::new(),
+                false => image::built(&mut files, &folder)?,
+            };
+            let wanted: Vec<(ObjectRef, Value)> = wanted
+                .into_iter()
+                .filter_map(|(object, wanted)| {
+                    let value = match wanted {
+                        Wanted::Object(value) => value,
+                        // With what is written already, such as another image.
+                        Wanted::Fields(fields) => {
+                            let mut objects = whole.iter();
+                            let found = objects.find(|built| is_object(&built.manifest.object, &object))?;
+                            let mut value = found.manifest.value.clone();
+                            overlay(&mut value, &fields);
+                            value
+                        }
+                    };
+                    Some((object, value))
+                })
+                .collect();
+            let kept = wanted.iter().cloned();
+            let kept = kept.map(|(object, value)| (object, Wanted::Object(value)));
+            self.wanted.insert(environment.clone(), kept.collect());
             let found = build(
                 &mut files,
                 &folder,
@@ -565,6 +596,7 @@ impl<'a> Place<'a> {
                 Err(problems) => return Err(problems),
             };
             for (object, value) in &self.wanted[environment] {
+                let Wanted::Object(value) = value else { continue };
                 let Some(found) = found
                     .iter()
                     .find(|built| is_object(&built.manifest.object, object))
