@@ -405,7 +405,9 @@ fn abort_after(life: &Life, count: usize) -> bool {
 /// carried to its end or aborted, with what was written for it.
 #[test]
 fn a_canary_made_by_hand_is_taken_over_in_every_traffic_system() {
-    for life in LIVES.into_iter().filter(|life| !life.promotes.is_empty()) {
+    // What a person wrote into kustomizations a person takes away again: see `overlays`.
+    let is_carried = |life: &&Life| !life.promotes.is_empty() && life.fixture != OVERLAYS.fixture;
+    for life in LIVES.into_iter().filter(is_carried) {
         for verb in ["next", "abort"] {
             let repository = Repository::of(life.fixture);
             let start = repository.tree();

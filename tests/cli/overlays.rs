@@ -669,3 +669,49 @@ fn a_rule_before_the_one_that_is_split_is_not_mistaken_for_it() {
         .says("tidegate-canary-reviews-httproute-reviews.yaml")
         .says("has changed");
 }
+
+/// A canary made by hand is taken over; what a person wrote for it a person takes away.
+#[test]
+fn a_copy_of_a_persons_own_is_named_where_it_would_stay() {
+    let repository = edited(|repository| {
+        repository.replace(
+            STAGING,
+            "\nimages:\n  - name: ghcr.io/shop/reviews\n    newTag: 1.16.2   # moved by the pipeline\n",
+            "",
+        );
+        repository.replace(
+            PRODUCTION,
+            "images:\n- name: ghcr.io/shop/reviews\n  newTag: 1.16.2\n",
+            "",
+        );
+        repository.replace(BASE, "  - route.yaml\n", "  - route.yaml\n  - by-hand.yaml\n");
+        let (deployment, service) = (
+            "apps/reviews/base/deployment.yaml",
+            "apps/reviews/base/service.yaml",
+        );
+        repository.replace(deployment, "ghcr.io/shop/reviews", "ghcr.io/shop/reviews:1.16.2");
+        let objects = format!("{}---\n{}", repository.read(deployment), repository.read(service));
+        let objects = objects
+            .replace("app: reviews", "app: reviews-v2")
+            .replace("metadata:\n  name: reviews\n", "metadata:\n  name: reviews-v2\n");
+        repository.write(
+            "apps/reviews/base/by-hand.yaml",
+            objects.replace("1.16.2", "9.9.9"),
+        );
+        repository.replace(
+            "apps/reviews/base/route.yaml",
+            "        - name: reviews\n          port: 9080\n",
+            "        - {name: reviews, port: 9080, weight: 50}\n        - {name: reviews-v2, port: 9080, weight: 50}\n",
+        );
+    });
+    let adopt = ["-C", AT, "init", "--adopt", "--steps", "50,100", "--commit"];
+    let _ = repository.run(&adopt).expect(0);
+    go(&repository, "next", 3);
+    let before = repository.tree();
+    let ended = repository.run(&["-C", AT, "next"]).expect(1);
+    let _ = ended
+        .says("[cannot-edit]")
+        .says("base/by-hand.yaml:2:1")
+        .says("take its file out of `resources:`");
+    assert!(repository.tree() == before);
+}

@@ -414,6 +414,9 @@ impl<'a> Place<'a> {
             labels.is_some_and(|labels| labels.get(BACKEND_LABEL).is_some())
         };
         let file = format!("{OWNED_PREFIX}{}.yaml", self.release.workload);
+        if !has_copy {
+            self.by_hand()?;
+        }
         for (name, environment) in &self.application.environments {
             let unwanted = environment
                 .base
@@ -431,6 +434,24 @@ impl<'a> Place<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Errors: a copy that a person wrote, which would stay.
+    fn by_hand(&self) -> Done {
+        let of = |name: &String| {
+            self.application
+                .generated(name, &self.release.copy, "apps", "Deployment")
+        };
+        let mut copies = self.application.environments.keys().filter_map(of);
+        let Some(copy) = copies.find(|copy| !self.application.owns(&copy.origin)) else {
+            return Ok(());
+        };
+        let message = format!(
+            "`{}` is in a file of yours, which a release leaves alone here",
+            self.release.copy
+        );
+        let found = Diagnostic::error(Code::CannotEdit, message).at(copy.origin.clone());
+        Err(vec![found.hint("delete it with what is aimed at it, take its file out of `resources:`, and give its requests to the workload in the commit before")])
     }
 
     fn remove_object(&mut self, environment: &str, origin: &Location, object: &ObjectRef) -> Done {

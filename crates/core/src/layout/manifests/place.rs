@@ -192,7 +192,10 @@ impl<'a> Place<'a> {
 
     /// Says of a backend that a person wrote what those of a release say.
     fn mark(&mut self, backend: &Manifest) {
-        let mut wanted = self.now(&backend.origin).unwrap_or_else(|| backend.value.clone());
+        let mut wanted = self
+            .draft
+            .value(&backend.origin)
+            .unwrap_or_else(|| backend.value.clone());
         if wanted
             .pointer("/metadata/labels")
             .and_then(|labels| labels.get(BACKEND_LABEL))
@@ -201,7 +204,7 @@ impl<'a> Place<'a> {
             return;
         }
         wanted["metadata"]["labels"][BACKEND_LABEL] = json!(self.release.workload);
-        let written = self.replace(&backend.origin, &wanted);
+        let written = self.draft.reconcile_object(&backend.origin, &wanted);
         self.keep(written);
     }
 
@@ -245,18 +248,13 @@ impl<'a> Place<'a> {
                 continue;
             };
             // An image that another intent gave it stays.
-            let mut wanted = self.now(&found.origin).unwrap_or_else(|| found.value.clone());
+            let mut wanted = self
+                .draft
+                .value(&found.origin)
+                .unwrap_or_else(|| found.value.clone());
             overlay(&mut wanted, fields);
             self.write(environment, &found.origin, &wanted);
         }
-    }
-
-    /// What an object says as far as it is edited.
-    fn now(&self, origin: &Location) -> Option<Value> {
-        let stream = self.draft.stream(&origin.file)?;
-        let document = stream.documents().get(origin.document()?)?.value();
-        let pointer = origin.pointer()?;
-        pointer.resolve(document).ok().cloned()
     }
 
     /// Makes an object say something, in its document or in its item of a list.
@@ -277,13 +275,8 @@ impl<'a> Place<'a> {
         }
         self.written
             .push((origin.clone(), wanted.clone(), environment.name.clone()));
-        let written = self.replace(origin, wanted);
+        let written = self.draft.reconcile_object(origin, wanted);
         self.keep(written);
-    }
-
-    /// Writes an object over what its document, or its item of a list, says.
-    fn replace(&mut self, origin: &Location, wanted: &Value) -> Result<(), Diagnostic> {
-        self.draft.reconcile_object(origin, wanted)
     }
 
     /// What exists for the release alone and is not wanted any more.
