@@ -140,6 +140,8 @@ fn the_plugin_opens_files_of_its_copy_alone_and_only_to_read_them() {
         let mut read = 0;
         for call in calls
             .iter()
+            // The end of a call that another thread's stood between: its path was said at the beginning.
+            .filter(|call| !call.starts_with("<..."))
             .filter(|call| !call.starts_with("execve") && !call.contains(" = -1 "))
         {
             let writes = [

@@ -23,23 +23,22 @@ const PATIENCE: u32 = 20;
 enum End {
     Builds,
     Refuses,
-    /// It ends by a mistake of its own: a panic, or a stack that overflows.
-    Crashes,
-    /// It is killed: more memory, more time, or waiting for ever.
-    Killed,
+    /// It ends by a mistake of its own, or is killed: a panic, a stack that overflows, more memory, more time, waiting for ever.
+    /// Which of them is chance where memory runs out.
+    Dies,
 }
 
 impl End {
-    const ALL: [Self; 4] = [Self::Builds, Self::Refuses, Self::Crashes, Self::Killed];
+    const ALL: [Self; 3] = [Self::Builds, Self::Refuses, Self::Dies];
 
     fn of(output: &Output) -> Self {
         let stderr = String::from_utf8_lossy(&output.stderr);
         let is_killed = output.status.signal().is_some() || output.status.code() == Some(128 + 9);
-        if is_killed || stderr.contains("out of memory") || stderr.contains("cannot allocate memory") {
-            return Self::Killed;
-        }
-        if stderr.contains("goroutine ") {
-            return Self::Crashes;
+        let is_crashed = ["out of memory", "cannot allocate memory", "goroutine "]
+            .iter()
+            .any(|text| stderr.contains(text));
+        if is_killed || is_crashed {
+            return Self::Dies;
         }
         match output.status.success() {
             true => Self::Builds,
@@ -51,8 +50,7 @@ impl End {
         match self {
             Self::Builds => "builds",
             Self::Refuses => "refuses",
-            Self::Crashes => "crashes",
-            Self::Killed => "is killed",
+            Self::Dies => "crashes or is killed",
         }
     }
 }
@@ -120,7 +118,7 @@ fn table(ends: &BTreeMap<String, End>) -> String {
         table.push_str(&format!("| {} | {own} | {other} |\n", end.words()));
     }
     table.push_str("\n| kustomize | repositories |\n| --- | --- |\n");
-    for end in [End::Crashes, End::Killed, End::Builds] {
+    for end in [End::Dies, End::Builds] {
         let names = ends.iter().filter(|(_, other)| **other == end);
         let names: Vec<String> = names.map(|(name, _)| format!("`{name}`")).collect();
         table.push_str(&format!("| {} | {} |\n", end.words(), names.join(", ")));
