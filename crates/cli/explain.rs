@@ -45,6 +45,7 @@ pages! {
     LimitReached = "limit-reached",
     MovingPin = "moving-pin",
     NotAllowed = "not-allowed",
+    NotCheckedOut = "not-checked-out",
     NotSent = "not-sent",
     NothingRendered = "nothing-rendered",
     NotInThisPhase = "not-in-this-phase",

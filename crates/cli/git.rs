@@ -201,6 +201,20 @@ impl Git {
         parse_status(&answer, &self.prefix)
     }
 
+    /// Whether the work tree may be a sparse checkout.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.git_dir.join("info/sparse-checkout").exists()
+    }
+
+    /// Files that are part of the repository and that a sparse checkout leaves out of the work tree, below some paths.
+    ///
+    /// Source: git, "sparse-checkout": such entries of the index are marked `S` by `ls-files -t`.
+    pub(crate) fn left_out(&self, paths: &[RepoPath]) -> Result<Vec<RepoPath>, GitError> {
+        let answer = self.on_paths("ls-files", &["-t", "-z"], paths, LIMIT)?;
+        let left_out = snapshot::records(&answer).filter_map(|entry| entry.strip_prefix(b"S "));
+        left_out.map(snapshot::path).collect()
+    }
+
     fn on_paths(
         &self,
         action: &str,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use tidegate_core::checkout::Checkout;
-use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::diagnostic::{Code, Diagnostic, Location};
 use tidegate_core::layout::{self, LayoutId};
 use tidegate_core::model::Application;
 use tidegate_core::repo::{Repo, RepoPath};
@@ -176,8 +176,30 @@ impl Workspace {
         folder.starts_with(here) || here.starts_with(folder)
     }
 
+    /// Errors: a sparse checkout leaves out what an application is read from, so that what is there would mean something
+    /// else.
+    pub(crate) fn refuse_left_out(&self, folder: &RepoPath) -> Result<(), Stop> {
+        let Some(git) = self.git().filter(|git| git.is_sparse()) else {
+            return Ok(());
+        };
+        let read = match LayoutId::of(&self.repo, folder, self.config()?)? {
+            Some(layout) => layout.folder(folder),
+            None => folder.clone(),
+        };
+        let settings = RepoPath::root().join(".tidegate");
+        let left_out = git.left_out(&[settings, read])?;
+        let Some(first) = left_out.first() else {
+            return Ok(());
+        };
+        let message = "this file is not checked out, and what is here depends on it";
+        let problem = Diagnostic::error(Code::NotCheckedOut, message).at(Location::file(first));
+        let hint = format!("git sparse-checkout add {}", first.parent());
+        Err(problem.hint(hint).into())
+    }
+
     /// Reads an application.
     pub(crate) fn load(&self, folder: &RepoPath) -> Result<Checkout<'_>, Stop> {
+        self.refuse_left_out(folder)?;
         Ok(Checkout::load(&self.repo, folder, self.config()?)?)
     }
 

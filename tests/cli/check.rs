@@ -332,3 +332,61 @@ fn a_copy_that_may_not_be_deleted_is_told() {
     let bare = repository.run(&["check"]).expect(0);
     assert!(bare.stdout.contains("warning[protected-copy]"), "{}", bare.stdout);
 }
+
+/// What a sparse checkout leaves out is no deletion; where settings are left out, nothing is judged or written by others.
+#[test]
+fn a_sparse_checkout_is_judged_as_far_as_it_is_there() {
+    let repository = Repository::of("istio/monorepo");
+    let sparse = |folders: &[&str]| repository.git(&[&["sparse-checkout", "set"], folders].concat());
+    let _ = sparse(&["services/search", ".tidegate"]);
+    assert!(!repository.path().join("services/catalog").exists());
+    for args in [
+        &["check"][..],
+        &["check", "--base", "HEAD"],
+        &["check", "--staged"],
+    ] {
+        let ended = repository.run(args).expect(0);
+        assert_eq!(ended.stdout, "", "{args:?}");
+    }
+    let _ = sparse(&["services/search"]);
+    let edit = |text: &str| repository.replace("services/search/gap/gap.yaml", "useServiceMesh: true", text);
+    edit("useServiceMesh: true   # noted");
+    let _ = repository.git(&["add", "services/search"]);
+    let staged = repository.run(&["check", "--staged"]).expect(0);
+    assert_eq!(staged.stdout, "", "the settings are in the commit");
+    for args in [
+        &["check"][..],
+        &["check", "--base", "HEAD"],
+        &["-C", "services/search", "status"],
+        &["-C", "services/search", "init", "--steps", "100"],
+    ] {
+        let ended = repository.run(args).expect(1);
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.contains("[not-checked-out]"), "{args:?}: {said}");
+        assert!(said.contains(".tidegate/config.yaml"), "{args:?}: {said}");
+        assert!(
+            said.contains("git sparse-checkout add .tidegate"),
+            "{args:?}: {said}"
+        );
+    }
+}
+
+/// Of a shallow clone the index and the last commit can be judged; what lies before is said to be missing.
+#[test]
+fn a_shallow_clone_is_judged_as_far_as_it_is_there() {
+    let repository = Repository::in_phase("split");
+    let clone = Repository::with(&[]);
+    let from = format!("file://{}", repository.path().display());
+    let _ = clone.git(&["init", "--quiet", "--initial-branch=main"]);
+    let _ = clone.git(&["fetch", "--quiet", "--depth", "1", &from, "HEAD"]);
+    let _ = clone.git(&["reset", "--quiet", "--hard", "FETCH_HEAD"]);
+    let _ = clone.run(&["check", "--staged"]).expect(0);
+    let _ = clone.run(&["check", "--base", "HEAD"]).expect(0);
+    let _ = clone
+        .run(&["check", "--base", "HEAD~1"])
+        .expect(2)
+        .says("git fetch --unshallow");
+    clone.replace("gap/gap.yaml", "version: v2", "version: v9");
+    let _ = clone.git(&["add", "--all"]);
+    let _ = clone.run(&["check", "--staged"]).expect(1);
+}

@@ -33,6 +33,11 @@ pub(crate) fn run(workspace: &Workspace, args: &CheckArgs) -> Result<Outcome, St
     }
     let change = Change::find(workspace, args)?;
     let folders = change.folders(workspace, args)?;
+    if !args.staged {
+        for folder in &folders {
+            workspace.refuse_left_out(folder)?;
+        }
+    }
     let root = workspace.root();
     let reports = in_parallel(&folders, |folder| report_on(root, &change, folder, args));
     let mut worst = Severity::Note;

@@ -95,6 +95,8 @@ codes! {
     MovingPin = "moving-pin",
     /// The administrator of the plugin does not allow it.
     NotAllowed = "not-allowed",
+    /// A sparse checkout leaves out what an application is read from.
+    NotCheckedOut = "not-checked-out",
     /// Argo CD sent the plugin less than the repository.
     NotSent = "not-sent",
     /// An environment has no objects at all.
