@@ -28,13 +28,6 @@ fn side_by_side(application: &Application, workload: &Workload) -> Option<Releas
     let copy = application
         .workloads
         .get(&Release::copy_name(&workload.key, Version::Canary))?;
-    let pinned = |workload: &Workload| match &workload.image {
-        Some(image) => PinnedImage {
-            repository: image.repository.clone(),
-            tag: image.tag.clone(),
-        },
-        None => PinnedImage::default(),
-    };
     let (stable, canary) = (pinned(workload), pinned(copy));
     // Two of one version are no canary.
     if stable == canary || stable.tag.is_none() || canary.tag.is_none() {
@@ -45,22 +38,9 @@ fn side_by_side(application: &Application, workload: &Workload) -> Option<Releas
         .copied()
         .filter(|id| application.layout.carries(id.form()));
     let release = |provider: ProviderId| {
-        let mut release = Release {
-            copy: copy.key.clone(),
-            workload: workload.key.clone(),
-            copy_runs: Version::Canary,
-            method: Method::Succession,
-            provider,
-            stable: stable.clone(),
-            canary: canary.clone(),
-            from_tag: None,
-            order: Order::Any,
-            from_weight: None,
-            from_replicas: IndexMap::new(),
-            steps: default_steps(),
-            environment_steps: IndexMap::new(),
-            origin: None,
-        };
+        let mut release = by_hand(workload, copy.key.clone(), Version::Canary, provider);
+        release.stable.clone_from(&stable);
+        release.canary.clone_from(&canary);
         let system = provider.provider();
         release.from_replicas = system.own_replicas(application, &release);
         let shares = |name: &String| {
@@ -70,13 +50,6 @@ fn side_by_side(application: &Application, workload: &Workload) -> Option<Releas
         application.environments.keys().all(shares).then_some(release)
     };
     fitting.filter_map(release).next()
-}
-
-fn default_steps() -> Vec<Weight> {
-    DEFAULT_STEPS
-        .iter()
-        .filter_map(|step| Weight::new((*step).into()))
-        .collect()
 }
 
 /// A released workload is exposed and carries both labels; its copy is another workload with the same canary
@@ -92,27 +65,45 @@ fn labelled(application: &Application, workload: &Workload) -> Option<Release> {
         other.key != workload.key && !other.is_exposed && other.pod_labels.get(CANARY_LABEL) == Some(mark)
     };
     let copy = application.workloads.values().find(is_copy);
-    let image = copy.and_then(|copy| copy.image.clone());
-    Some(Release {
-        copy: copy.map_or_else(
-            || Release::copy_name(&workload.key, copy_runs),
-            |copy| copy.key.clone(),
-        ),
+    let name = copy.map_or_else(
+        || Release::copy_name(&workload.key, copy_runs),
+        |copy| copy.key.clone(),
+    );
+    let mut release = by_hand(workload, name, copy_runs, ProviderId::Istio);
+    release.stable = copy.map(pinned).unwrap_or_default();
+    Some(release)
+}
+
+/// The image that a workload runs.
+fn pinned(workload: &Workload) -> PinnedImage {
+    match &workload.image {
+        Some(image) => PinnedImage {
+            repository: image.repository.clone(),
+            tag: image.tag.clone(),
+        },
+        None => PinnedImage::default(),
+    }
+}
+
+/// A release of which nothing is known but what its files show.
+fn by_hand(workload: &Workload, copy: String, copy_runs: Version, provider: ProviderId) -> Release {
+    Release {
+        copy,
         workload: workload.key.clone(),
         copy_runs,
         method: Method::Succession,
-        provider: ProviderId::Istio,
-        stable: image.map_or_else(PinnedImage::default, |image| PinnedImage {
-            repository: image.repository,
-            tag: image.tag,
-        }),
+        provider,
+        stable: PinnedImage::default(),
         canary: PinnedImage::default(),
         from_tag: None,
         order: Order::Any,
         from_weight: None,
         from_replicas: IndexMap::new(),
-        steps: default_steps(),
+        steps: DEFAULT_STEPS
+            .iter()
+            .filter_map(|step| Weight::new((*step).into()))
+            .collect(),
         environment_steps: IndexMap::new(),
         origin: None,
-    })
+    }
 }

@@ -62,6 +62,13 @@ impl ObjectRef {
     pub fn is(&self, group: &str, kind: &str) -> bool {
         self.kind == kind && self.group() == group
     }
+
+    /// Whether this is the object that a reference names, in any version, and in any namespace where it names none.
+    pub(crate) fn is_meant_by(&self, reference: &Self) -> bool {
+        self.is(reference.group(), &reference.kind)
+            && self.name == reference.name
+            && (reference.namespace.is_none() || reference.namespace == self.namespace)
+    }
 }
 
 impl fmt::Display for ObjectRef {

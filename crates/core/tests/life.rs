@@ -207,42 +207,68 @@ proptest! {
     }
 }
 
+/// A life changes the image and nothing else, whatever a person edits meanwhile; each phase is read as itself.
+fn image_alone(
+    mut repo: MemoryRepo,
+    provider: ProviderId,
+    moment: usize,
+    mark: usize,
+) -> Result<(), TestCaseError> {
+    let mut expected = repo.clone();
+    edit(&mut expected, mark);
+    for (path, text) in expected.clone().files() {
+        expected.set(path.clone(), Some(text.replace(manifests::OLD, manifests::NEW)));
+    }
+    init_with(&mut repo, provider)?;
+    let mut seen = vec![Phase::Idle];
+    for count in 0.. {
+        if count == moment {
+            edit(&mut repo, mark);
+        }
+        prop_assert!(count < 20, "{}", show(&repo));
+        if go_on(&mut repo)?.is_none() {
+            break;
+        }
+        match position(&repo) {
+            Some(Position::At(phase)) if seen.last() != Some(&phase) => seen.push(phase),
+            Some(Position::At(_)) => {}
+            None => seen.push(Phase::Tidy),
+            Some(other) => prop_assert!(false, "{:?}\n{}", other, show(&repo)),
+        }
+    }
+    prop_assert_eq!(seen, Phase::all(provider.form()).collect::<Vec<_>>());
+    edit(&mut repo, mark);
+    same(&repo, &expected)
+}
+
+/// Aborting gives the start back, wherever the release is by then.
+fn back_to_the_start(mut repo: MemoryRepo, provider: ProviderId, stop: usize) -> Result<(), TestCaseError> {
+    let start = repo.clone();
+    init_with(&mut repo, provider)?;
+    for _ in 0..stop {
+        go_on(&mut repo)?;
+    }
+    if position(&repo).is_none() {
+        return Ok(());
+    }
+    for count in 0.. {
+        prop_assert!(count < 20, "{}", show(&repo));
+        if go_back(&mut repo)?.is_none() {
+            break;
+        }
+    }
+    same(&repo, &start)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Every traffic system of plain manifests: a life changes the image and nothing else, whatever a person edits
-    /// meanwhile; each phase is read as itself.
     #[test]
     fn a_life_among_plain_manifests_changes_the_image_alone(
         choices in choices(), system in 0..SYSTEMS.len(), moment in 0_usize..16, mark in 0_usize..4,
     ) {
         let provider = SYSTEMS[system];
-        let mut repo = manifests::repository(&mut Choices::new(&choices), provider);
-        let mut expected = repo.clone();
-        edit(&mut expected, mark);
-        for (path, text) in expected.clone().files() {
-            expected.set(path.clone(), Some(text.replace(manifests::OLD, manifests::NEW)));
-        }
-        init_with(&mut repo, provider)?;
-        let mut seen = vec![Phase::Idle];
-        for count in 0.. {
-            if count == moment {
-                edit(&mut repo, mark);
-            }
-            prop_assert!(count < 20, "{}", show(&repo));
-            if go_on(&mut repo)?.is_none() {
-                break;
-            }
-            match position(&repo) {
-                Some(Position::At(phase)) if seen.last() != Some(&phase) => seen.push(phase),
-                Some(Position::At(_)) => {}
-                None => seen.push(Phase::Tidy),
-                Some(other) => prop_assert!(false, "{:?}\n{}", other, show(&repo)),
-            }
-        }
-        prop_assert_eq!(seen, Phase::all(provider.form()).collect::<Vec<_>>());
-        edit(&mut repo, mark);
-        same(&repo, &expected)?;
+        image_alone(manifests::repository(&mut Choices::new(&choices), provider), provider, moment, mark)?;
     }
 
     #[test]
@@ -250,60 +276,15 @@ proptest! {
         choices in choices(), system in 0..SYSTEMS.len(), stop in 0_usize..14,
     ) {
         let provider = SYSTEMS[system];
-        let mut repo = manifests::repository(&mut Choices::new(&choices), provider);
-        let start = repo.clone();
-        init_with(&mut repo, provider)?;
-        for _ in 0..stop {
-            go_on(&mut repo)?;
-        }
-        if position(&repo).is_some() {
-            for count in 0.. {
-                prop_assert!(count < 20, "{}", show(&repo));
-                if go_back(&mut repo)?.is_none() {
-                    break;
-                }
-            }
-            same(&repo, &start)?;
-        }
+        back_to_the_start(manifests::repository(&mut Choices::new(&choices), provider), provider, stop)?;
     }
-}
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
-    /// The same with a base and overlays: a life changes the image and nothing else, whatever a person edits
-    /// meanwhile; each phase is read as itself.
     #[test]
     fn a_life_in_overlays_changes_the_image_alone(
         choices in choices(), system in 0..SYSTEMS.len(), moment in 0_usize..16, mark in 0_usize..4,
     ) {
         let provider = SYSTEMS[system];
-        let mut repo = overlays::repository(&mut Choices::new(&choices), provider);
-        let mut expected = repo.clone();
-        edit(&mut expected, mark);
-        for (path, text) in expected.clone().files() {
-            expected.set(path.clone(), Some(text.replace(manifests::OLD, manifests::NEW)));
-        }
-        init_with(&mut repo, provider)?;
-        let mut seen = vec![Phase::Idle];
-        for count in 0.. {
-            if count == moment {
-                edit(&mut repo, mark);
-            }
-            prop_assert!(count < 20, "{}", show(&repo));
-            if go_on(&mut repo)?.is_none() {
-                break;
-            }
-            match position(&repo) {
-                Some(Position::At(phase)) if seen.last() != Some(&phase) => seen.push(phase),
-                Some(Position::At(_)) => {}
-                None => seen.push(Phase::Tidy),
-                Some(other) => prop_assert!(false, "{:?}\n{}", other, show(&repo)),
-            }
-        }
-        prop_assert_eq!(seen, Phase::all(provider.form()).collect::<Vec<_>>());
-        edit(&mut repo, mark);
-        same(&repo, &expected)?;
+        image_alone(overlays::repository(&mut Choices::new(&choices), provider), provider, moment, mark)?;
     }
 
     #[test]
@@ -311,21 +292,7 @@ proptest! {
         choices in choices(), system in 0..SYSTEMS.len(), stop in 0_usize..14,
     ) {
         let provider = SYSTEMS[system];
-        let mut repo = overlays::repository(&mut Choices::new(&choices), provider);
-        let start = repo.clone();
-        init_with(&mut repo, provider)?;
-        for _ in 0..stop {
-            go_on(&mut repo)?;
-        }
-        if position(&repo).is_some() {
-            for count in 0.. {
-                prop_assert!(count < 20, "{}", show(&repo));
-                if go_back(&mut repo)?.is_none() {
-                    break;
-                }
-            }
-            same(&repo, &start)?;
-        }
+        back_to_the_start(overlays::repository(&mut Choices::new(&choices), provider), provider, stop)?;
     }
 }
 

@@ -19,6 +19,14 @@ const RELEASES: &str = ".tidegate/releases";
 /// Files whose names begin so exist for a release alone.
 pub(super) const OWNED_PREFIX: &str = "tidegate-canary-";
 
+/// First lines of a file of ours.
+pub(super) const HEADER: &str = "# Written by tidegate for the canary of this workload; `tidegate status` says where it stands.\n# The last transition removes it.\n";
+
+/// The name of the file of ours with what exists for the release of a workload alone.
+pub(super) fn own_file(release: &Release) -> String {
+    format!("{OWNED_PREFIX}{}.yaml", release.workload)
+}
+
 /// Those among some files.
 pub(super) fn owned(streams: &BTreeMap<RepoPath, Arc<Stream>>) -> BTreeSet<RepoPath> {
     let is_owned = |file: &&RepoPath| file.file_name().starts_with(OWNED_PREFIX);

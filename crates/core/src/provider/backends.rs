@@ -7,10 +7,10 @@
 use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
-use super::{Basis, CopyIntent, Intent, Observed, Provider, ProviderId, same_weight};
+use super::{Basis, CopyIntent, Intent, Observed, Provider, ProviderId, same_weight, weight_operations};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::manifest::{Manifest, ObjectRef};
-use crate::model::{Application, Environment, Form, Release, Routes, Shape, Version, Weight};
+use crate::model::{Application, Environment, Form, Release, Routes, Shape, Weight};
 
 mod pair;
 
@@ -263,21 +263,8 @@ impl<B: Backends> Provider for B {
         };
         let mut patches = Vec::new();
         for route in pair.all_routes() {
-            let mut operations = Vec::new();
-            for list in self.lists(&route.value) {
-                let entries = list.resolve(&route.value).ok().and_then(Value::as_array);
-                for (index, entry) in entries.into_iter().flatten().enumerate() {
-                    let Some(version) = pair.version(route, entry) else {
-                        continue;
-                    };
-                    let weight = match version {
-                        Version::Canary => canary,
-                        Version::Stable => canary.rest(),
-                    };
-                    let path = format!("{list}/{index}/weight");
-                    operations.push(json!({"op": "replace", "path": path, "value": weight.percent()}));
-                }
-            }
+            let version = |entry: &Value| pair.version(route, entry);
+            let operations = weight_operations(&route.value, self.lists(&route.value), version, canary);
             if !operations.is_empty() {
                 patches.push((route.object.clone(), Value::Array(operations)));
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{BACKEND_LABEL, reselected};
+use super::{is_backend, reselected};
 use crate::manifest::{Manifest, ObjectRef, mentions};
 use crate::prover::{
     Caller, Entry, Failure, FailureKind, Outcome, PodGroup, Pods, Request, State, Unjudged, Versions,
@@ -174,6 +174,14 @@ impl Cluster {
                 ports.map(|port| (service.host.clone(), port.number))
             })
             .collect()
+    }
+
+    /// A plain request through each of them, of a caller in the mesh and of one outside.
+    pub(super) fn requests(&self) -> Vec<Request> {
+        let both = |(host, port): (String, u16)| {
+            [true, false].map(|is_in_mesh| plain(&host, port, Entry::Sidecar, is_in_mesh))
+        };
+        self.doors().into_iter().flat_map(both).collect()
     }
 
     /// Changed objects that may matter and that a model does not know: kinds beyond `known`, and parts of known ones.
@@ -413,10 +421,7 @@ impl Service {
                 .filter(|selector| !selector.is_empty())
                 .map(|selector| texts(Some(selector))),
             ports: ports.into_iter().flatten().filter_map(port).collect(),
-            is_backend: manifest
-                .value
-                .pointer("/metadata/labels")
-                .is_some_and(|labels| labels.get(BACKEND_LABEL).is_some()),
+            is_backend: is_backend(manifest),
             object: manifest.object.clone(),
             namespace,
         }

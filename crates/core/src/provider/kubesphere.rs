@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use super::backends::{other_image, promote, services, weight};
 use super::replicas::own_version;
-use super::{Basis, CopyIntent, Intent, Observed, Provider, ProviderId, VERSION_LABEL, set_weight};
+use super::{
+    Basis, CopyIntent, Intent, Observed, Provider, ProviderId, VERSION_LABEL, set_weight, weight_operations,
+};
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Environment, Form, Release, Routes, Shape, Version, Weight};
@@ -210,19 +212,8 @@ impl Provider for Kubesphere {
         let Some(strategy) = component.strategy else {
             return Vec::new();
         };
-        let mut operations = Vec::new();
-        for list in lists(&strategy.value) {
-            let entries = list.resolve(&strategy.value).ok().and_then(Value::as_array);
-            for (index, entry) in entries.into_iter().flatten().enumerate() {
-                let weight = match component.version(entry) {
-                    Some(Version::Canary) => canary,
-                    Some(Version::Stable) => canary.rest(),
-                    None => continue,
-                };
-                let path = format!("{list}/{index}/weight");
-                operations.push(json!({"op": "replace", "path": path, "value": weight.percent()}));
-            }
-        }
+        let version = |entry: &Value| component.version(entry);
+        let operations = weight_operations(&strategy.value, lists(&strategy.value), version, canary);
         vec![(strategy.object.clone(), Value::Array(operations))]
     }
 }

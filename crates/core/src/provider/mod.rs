@@ -4,10 +4,11 @@
 //! back into a shape. Where an intent is written is the layout's business.
 
 use indexmap::IndexMap;
+use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostic, Location};
-use crate::manifest::ObjectRef;
+use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Form, PinnedImage, Release, Routes, Shape, Version, Weight};
 use crate::prover::{Traffic, World};
 
@@ -234,6 +235,35 @@ pub const CANARY_LABEL: &str = "canary";
 /// The label of a Service that exists as a backend of routes alone: nobody calls it by its name. Its value is the
 /// workload whose copy it reaches.
 pub const BACKEND_LABEL: &str = "tidegate.dev/backend-of";
+
+/// Whether routes alone reach an object.
+pub(crate) fn is_backend(manifest: &Manifest) -> bool {
+    let labels = manifest.value.pointer("/metadata/labels");
+    labels.is_some_and(|labels| labels.get(BACKEND_LABEL).is_some())
+}
+
+/// The JSON patch that gives the entries of some lists of a live route the weights of their versions.
+fn weight_operations(
+    route: &Value,
+    lists: Vec<PointerBuf>,
+    version: impl Fn(&Value) -> Option<Version>,
+    canary: Weight,
+) -> Vec<Value> {
+    let mut operations = Vec::new();
+    for list in lists {
+        let entries = list.resolve(route).ok().and_then(Value::as_array);
+        for (index, entry) in entries.into_iter().flatten().enumerate() {
+            let weight = match version(entry) {
+                Some(Version::Canary) => canary,
+                Some(Version::Stable) => canary.rest(),
+                None => continue,
+            };
+            let path = format!("{list}/{index}/weight");
+            operations.push(json!({"op": "replace", "path": path, "value": weight.percent()}));
+        }
+    }
+    operations
+}
 
 /// What the objects of one environment say about a release.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -307,14 +307,15 @@ pub(super) fn own_version(release: &Release, deployment: &Manifest) -> Option<Di
 
 /// Whether one Service spreads the requests over the pods of both versions, and over no others.
 fn is_shared(environment: &Environment, release: &Release) -> bool {
-    let mut services = services(environment, &release.workload);
-    services.any(|service| {
-        let is_behind = |workload: &str| {
-            let mut known = super::backends::services(environment, workload);
-            known.any(|other| other.object == service.object)
-        };
-        is_behind(&release.copy) && other_workload(environment, release, service).is_none()
+    services(environment, &release.workload).any(|service| {
+        is_behind(environment, service, &release.copy)
+            && other_workload(environment, release, service).is_none()
     })
+}
+
+/// Whether a Service selects the pods of a workload.
+fn is_behind(environment: &Environment, service: &Manifest, workload: &str) -> bool {
+    services(environment, workload).any(|other| other.object == service.object)
 }
 
 /// A workload besides the two versions whose pods a Service selects.
@@ -327,7 +328,7 @@ fn other_workload<'e>(
     workloads.find(|workload| {
         **workload != release.workload
             && **workload != release.copy
-            && services(environment, workload).any(|other| other.object == service.object)
+            && is_behind(environment, service, workload)
     })
 }
 

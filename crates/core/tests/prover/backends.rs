@@ -8,7 +8,7 @@ use tidegate_core::checkout::Checkout;
 use tidegate_core::manifest::ManifestSet;
 use tidegate_core::model::Routes;
 use tidegate_core::phase::Phase;
-use tidegate_core::prover::{Proof, Question, Unjudged, prove};
+use tidegate_core::prover::{Question, Unjudged, prove};
 use tidegate_core::provider::ProviderId;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
@@ -17,7 +17,7 @@ use tidegate_core::start::{StartRequest, start};
 use tidegate_core::transition::{NextRequest, Purpose, Transition, next};
 
 use crate::fixtures::directory;
-use crate::world::{self, deployment, set};
+use crate::world::{self, deployment, set, told};
 
 /// Fixture, folder of the application, workload, provider.
 const LIVES: &[(&str, &str, &str, ProviderId)] = &[
@@ -146,13 +146,6 @@ fn weights_are_read_as_they_were_written() {
         }
     }
     assert_eq!(seen, [0, 1, 34, 67, 100]);
-}
-
-fn told(proof: &Proof) -> String {
-    let examples = proof.counter_examples.iter();
-    examples
-        .map(|example| format!("{:?}: {}\n", example.invariant, example.what))
-        .collect()
 }
 
 fn service(name: &str, selector: &str) -> String {

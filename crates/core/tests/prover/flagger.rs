@@ -12,16 +12,10 @@ use tidegate_core::start::{StartRequest, start};
 use tidegate_core::transition::{Purpose, Transition};
 
 use crate::fixtures::directory;
+use crate::world::told;
 
 fn judged(before: &ManifestSet, after: &ManifestSet) -> Proof {
     prove(ControllerId::Flagger, before, after, Question::default())
-}
-
-fn told(proof: &Proof) -> String {
-    let examples = proof.counter_examples.iter();
-    examples
-        .map(|example| format!("{:?}: {}\n", example.invariant, example.what))
-        .collect()
 }
 
 /// Production of the fixture in every stage of a release, in order, `idle` first.

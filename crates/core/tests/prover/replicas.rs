@@ -13,17 +13,10 @@ use tidegate_core::start::{StartRequest, start};
 use tidegate_core::transition::{NextRequest, Transition, next, rollback, shift};
 
 use crate::fixtures::directory;
-use crate::world::{service, set, workload};
+use crate::world::{service, set, told, workload};
 
 fn prove_any(before: &ManifestSet, after: &ManifestSet) -> Proof {
     prove(ProviderId::Replicas, before, after, Question::default())
-}
-
-fn told(proof: &Proof) -> String {
-    let examples = proof.counter_examples.iter();
-    examples
-        .map(|example| format!("{:?}: {}\n", example.invariant, example.what))
-        .collect()
 }
 
 /// The fixture while a release runs.

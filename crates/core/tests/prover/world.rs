@@ -27,6 +27,14 @@ pub(crate) fn set(objects: &[&str]) -> ManifestSet {
     ManifestSet::new(stream.documents().iter().map(manifest).collect())
 }
 
+/// What is wrong with a change, a line for each thing.
+pub(crate) fn told(proof: &Proof) -> String {
+    let examples = proof.counter_examples.iter();
+    examples
+        .map(|example| format!("{:?}: {}\n", example.invariant, example.what))
+        .collect()
+}
+
 /// A Deployment with two pods, its labels and more of its spec.
 pub(crate) fn deployment(name: &str, labels: &str, more: &str) -> String {
     workload("Deployment", name, labels, &format!("replicas: 2, {more}"))

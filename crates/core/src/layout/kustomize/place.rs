@@ -13,7 +13,7 @@ use tidegate_yaml::{Edit, Stream};
 
 use super::super::companions::{self, Source};
 use super::super::draft::{Draft, overlay};
-use super::super::releases::OWNED_PREFIX;
+use super::super::releases::{HEADER, OWNED_PREFIX, own_file};
 use super::super::workloads::{IMAGE, split_image};
 use super::build::{Built, Files, ImagePlace, Names, build, first_image};
 use super::difference::operations;
@@ -24,11 +24,8 @@ use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef, first_difference};
 use crate::model::{Application, PinnedImage, Release};
-use crate::provider::{BACKEND_LABEL, CopyIntent, Intent};
+use crate::provider::{CopyIntent, Intent, is_backend};
 use crate::repo::RepoPath;
-
-/// First lines of a file of ours.
-const HEADER: &str = "# Written by tidegate for the canary of this workload; `tidegate status` says where it stands.\n# The last transition removes it.\n";
 
 /// The wanted contents of all files that carry a release.
 ///
@@ -143,7 +140,7 @@ impl<'a> Place<'a> {
 
     /// The file of ours in a folder.
     fn own_file(&self, folder: &RepoPath) -> RepoPath {
-        folder.join(&format!("{OWNED_PREFIX}{}.yaml", self.release.workload))
+        folder.join(&own_file(self.release))
     }
 
     /// The patch of ours for an object, in the folder of an environment.
@@ -409,11 +406,7 @@ impl<'a> Place<'a> {
             })
             .collect();
         // What reaches the copy may outlive it, and goes by its own intent.
-        let is_backend = |manifest: &Manifest| {
-            let labels = manifest.value.pointer("/metadata/labels");
-            labels.is_some_and(|labels| labels.get(BACKEND_LABEL).is_some())
-        };
-        let file = format!("{OWNED_PREFIX}{}.yaml", self.release.workload);
+        let file = own_file(self.release);
         if !has_copy {
             self.by_hand()?;
         }
@@ -524,7 +517,7 @@ impl<'a> Place<'a> {
                         // With what is written already, such as another image.
                         Wanted::Fields(fields) => {
                             let mut objects = whole.iter();
-                            let found = objects.find(|built| is_object(&built.manifest.object, &object))?;
+                            let found = objects.find(|built| built.manifest.object.is_meant_by(&object))?;
                             let mut value = found.manifest.value.clone();
                             overlay(&mut value, &fields);
                             value
@@ -547,7 +540,7 @@ impl<'a> Place<'a> {
             for (object, value) in &wanted {
                 let Some(found) = found
                     .iter()
-                    .find(|built| is_object(&built.manifest.object, object))
+                    .find(|built| built.manifest.object.is_meant_by(object))
                 else {
                     continue;
                 };
@@ -562,8 +555,8 @@ impl<'a> Place<'a> {
             for (_, object, _) in self.added.clone() {
                 let is_built = found
                     .iter()
-                    .any(|built| is_object(&built.manifest.object, &object));
-                let is_wanted = wanted.iter().any(|(wanted, _)| is_object(wanted, &object));
+                    .any(|built| built.manifest.object.is_meant_by(&object));
+                let is_wanted = wanted.iter().any(|(wanted, _)| wanted.is_meant_by(&object));
                 let is_meant = is_wanted || !self.is_copied(&object);
                 if is_built && !is_meant {
                     let delete = json!({
@@ -582,7 +575,7 @@ impl<'a> Place<'a> {
     /// Whether an object that was added is a copy of another: what some environment wants.
     fn is_copied(&self, object: &ObjectRef) -> bool {
         let mut wanted = self.wanted.values().flatten();
-        wanted.any(|(wanted, _)| is_object(wanted, object))
+        wanted.any(|(wanted, _)| wanted.is_meant_by(object))
     }
 
     fn write_patch(&mut self, environment: &str, object: &ObjectRef, patch: Value) -> Done {
@@ -620,7 +613,7 @@ impl<'a> Place<'a> {
                 let Wanted::Object(value) = value else { continue };
                 let Some(found) = found
                     .iter()
-                    .find(|built| is_object(&built.manifest.object, object))
+                    .find(|built| built.manifest.object.is_meant_by(object))
                 else {
                     continue;
                 };
@@ -660,13 +653,7 @@ fn is_of_ours(problem: &Diagnostic) -> bool {
 /// The object of an environment, whatever namespace an intent leaves out.
 fn find<'e>(application: &'e Application, environment: &str, object: &ObjectRef) -> Option<&'e Manifest> {
     let mut objects = application.environments.get(environment)?.base.iter();
-    objects.find(|manifest| is_object(&manifest.object, object))
-}
-
-fn is_object(found: &ObjectRef, wanted: &ObjectRef) -> bool {
-    found.is(wanted.group(), &wanted.kind)
-        && found.name == wanted.name
-        && (wanted.namespace.is_none() || wanted.namespace == found.namespace)
+    objects.find(|manifest| manifest.object.is_meant_by(object))
 }
 
 /// An application whose objects are as their documents say them.

@@ -6,18 +6,15 @@ use tidegate_yaml::Stream;
 
 use super::super::companions::{self, Source};
 use super::super::draft::{Draft, overlay};
-use super::super::releases::OWNED_PREFIX;
+use super::super::releases::{HEADER, own_file};
 use super::super::workloads::{IMAGE, with_tag};
 use super::helm_release;
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Environment, Release};
-use crate::provider::{BACKEND_LABEL, CopyIntent, Intent};
+use crate::provider::{BACKEND_LABEL, CopyIntent, Intent, is_backend};
 use crate::repo::RepoPath;
-
-/// First line of a file of ours.
-const HEADER: &str = "# Written by tidegate for the canary of this workload; `tidegate status` says where it stands.\n# The last transition removes it.\n";
 
 /// The wanted contents of all files that carry a release.
 ///
@@ -99,8 +96,7 @@ impl<'a> Place<'a> {
 
     /// The file of ours beside an original.
     fn file(&self, original: &Location) -> RepoPath {
-        let name = format!("{OWNED_PREFIX}{}.yaml", self.release.workload);
-        original.file.parent().join(&name)
+        original.file.parent().join(&own_file(self.release))
     }
 
     /// Whether an object beside an original was not added yet; it is from here on.
@@ -297,7 +293,7 @@ impl<'a> Place<'a> {
                 .iter()
                 .filter(|manifest| self.application.owns(&manifest.origin))
         });
-        let file = format!("{OWNED_PREFIX}{}.yaml", self.release.workload);
+        let file = own_file(self.release);
         let unwanted = ours
             .filter(|manifest| manifest.origin.file.file_name() == file)
             .filter(|manifest| !wanted.contains(&manifest.object) && (is_backend(manifest) || !has_copy))
@@ -333,12 +329,6 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Whether routes alone reach an object.
-fn is_backend(manifest: &Manifest) -> bool {
-    let labels = manifest.value.pointer("/metadata/labels");
-    labels.is_some_and(|labels| labels.get(BACKEND_LABEL).is_some())
-}
-
 /// Later places come first, so that taking one out moves no other.
 fn place_of(location: &Location) -> (RepoPath, Option<usize>, Vec<usize>) {
     let tokens = location
@@ -350,11 +340,8 @@ fn place_of(location: &Location) -> (RepoPath, Option<usize>, Vec<usize>) {
 }
 
 fn find<'e>(environment: &'e Environment, object: &ObjectRef) -> Option<&'e Manifest> {
-    environment.base.iter().find(|manifest| {
-        manifest.object.is(object.group(), &object.kind)
-            && manifest.object.name == object.name
-            && (object.namespace.is_none() || object.namespace == manifest.object.namespace)
-    })
+    let mut objects = environment.base.iter();
+    objects.find(|manifest| manifest.object.is_meant_by(object))
 }
 
 /// Writes a tag into the image of a workload, in every environment.

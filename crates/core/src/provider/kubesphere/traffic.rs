@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::VERSION_LABEL;
-use super::super::cluster::{Cluster, Known, Port, Service, failure, full_name, items, plain, ratio, text};
+use super::super::cluster::{Cluster, Known, Port, Service, failure, full_name, items, ratio, text};
 use super::{APP, GROUP, is_enabled, label, subset};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::prover::{
-    Caller, Entry, FailureKind, Outcome, PodGroup, Request, State, Traffic, Unjudged, Versions, World,
+    Caller, FailureKind, Outcome, PodGroup, Request, State, Traffic, Unjudged, Versions, World,
 };
 
 /// Whether a port's name says HTTP. Source: KubeSphere, `SupportHttpProtocol`.
@@ -85,11 +85,7 @@ fn by_content(ends: [Option<&Manifest>; 2]) -> Option<&'static str> {
 
 impl Traffic for KubesphereTraffic {
     fn requests(&self) -> Vec<Request> {
-        let doors = self.cluster.doors().into_iter();
-        let both = |(host, port): (String, u16)| {
-            [true, false].map(|is_in_mesh| plain(&host, port, Entry::Sidecar, is_in_mesh))
-        };
-        doors.flat_map(both).collect()
+        self.cluster.requests()
     }
 
     fn serve(&self, state: &State<'_>, request: &Request) -> Outcome {

@@ -5,11 +5,11 @@
 
 use serde_json::Value;
 
-use super::super::cluster::{Cluster, failure, full_name, items, plain, ratio, text};
+use super::super::cluster::{Cluster, failure, full_name, items, ratio, text};
 use super::GROUP;
 use crate::manifest::{Manifest, ObjectRef};
 use crate::prover::{
-    Caller, Entry, FailureKind, Outcome, PodGroup, Request, State, Traffic, Unjudged, Versions, World,
+    Caller, FailureKind, Outcome, PodGroup, Request, State, Traffic, Unjudged, Versions, World,
 };
 
 /// The objects of one environment that decide about requests, before and after.
@@ -41,11 +41,7 @@ fn by_matches(ends: [Option<&Manifest>; 2]) -> Option<&'static str> {
 
 impl Traffic for SmiTraffic {
     fn requests(&self) -> Vec<Request> {
-        let doors = self.cluster.doors().into_iter();
-        let both = |(host, port): (String, u16)| {
-            [true, false].map(|is_in_mesh| plain(&host, port, Entry::Sidecar, is_in_mesh))
-        };
-        doors.flat_map(both).collect()
+        self.cluster.requests()
     }
 
     fn serve(&self, state: &State<'_>, request: &Request) -> Outcome {
