@@ -29,6 +29,7 @@ mod release_file;
 pub mod render;
 pub mod repo;
 pub mod schema;
+mod selector;
 pub mod standing;
 pub mod start;
 pub mod transition;

@@ -12,6 +12,7 @@ use crate::prover::{
     Caller, Entry, Failure, FailureKind, Outcome, PodGroup, Pods, Request, State, Unjudged, Versions,
     WORKLOADS, World,
 };
+use crate::selector::{selectors, selects};
 
 /// The Services, workloads and autoscalers of one environment, before and after.
 pub(super) struct Cluster {
@@ -207,7 +208,9 @@ impl Cluster {
                     .into_iter()
                     .flatten()
                     .any(|end| {
-                        mentions(&end.value, &names) || pods.iter().any(|pods| selects(&end.value, pods))
+                        mentions(&end.value, &names)
+                            || selectors(&end.value)
+                                .any(|selector| pods.iter().any(|pods| selects(selector, &pods.labels)))
                     })
                     .then_some("is of a kind that this model does not know"),
             };
@@ -322,24 +325,6 @@ fn unknown_service(ends: [Option<&Manifest>; 2]) -> Option<&'static str> {
         return Some("is headless: callers choose the pod");
     }
     is("/spec/externalName").then_some("stands for another name")
-}
-
-/// Whether an object selects pods; expressions are not evaluated, so they may select any.
-fn selects(value: &Value, pods: &PodGroup) -> bool {
-    let selectors = [
-        "/spec/selector/matchLabels",
-        "/spec/workloadSelector/labels",
-        "/spec/workloadSelector/matchLabels",
-        "/spec/podSelector/matchLabels",
-    ];
-    let mut selectors = selectors
-        .iter()
-        .filter_map(|pointer| value.pointer(pointer)?.as_object());
-    let is_selected = |selector: &Map<String, Value>| {
-        let mut labels = selector.iter();
-        labels.all(|(key, value)| pods.labels.get(key) == Some(value))
-    };
-    selectors.any(is_selected) || value.pointer("/spec/podSelector/matchExpressions").is_some()
 }
 
 /// The domain of a cluster's Services.

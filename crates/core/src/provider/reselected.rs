@@ -3,11 +3,11 @@
 //! A request authentication that pods slip out of admits whom it refused, a network policy that they slip into cuts
 //! callers off, and no line of either is in the diff.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::cluster::{items, text};
 use crate::manifest::Manifest;
 use crate::prover::{PodGroup, Unjudged, Versions, World};
+use crate::selector::{selectors, selects};
 
 /// One for each unknown object and workload whose labels it tells apart.
 pub(super) fn find(
@@ -47,30 +47,7 @@ pub(super) fn find(
     found.collect()
 }
 
-/// Whether a selector fits before and not after, or the other way round. Expressions are not evaluated: one about a
-/// label that differs may tell.
+/// Whether a selector fits before and not after, or the other way round.
 fn tells_apart(value: &Value, before: &PodGroup, after: &PodGroup) -> bool {
-    let selectors = ["/spec/selector", "/spec/workloadSelector", "/spec/podSelector"];
-    selectors
-        .iter()
-        .filter_map(|pointer| value.pointer(pointer))
-        .any(|selector| {
-            let labels = ["matchLabels", "labels"]
-                .into_iter()
-                .filter_map(|key| selector.get(key)?.as_object());
-            let is_selected = |pods: &PodGroup, labels: &Map<String, Value>| {
-                labels
-                    .iter()
-                    .all(|(key, value)| pods.labels.get(key) == Some(value))
-            };
-            let by_labels = labels
-                .into_iter()
-                .any(|labels| is_selected(before, labels) != is_selected(after, labels));
-            let mut expressions = items(selector, "/matchExpressions");
-            by_labels
-                || expressions.any(|expression| {
-                    let key = text(expression, "key").unwrap_or_default();
-                    before.labels.get(key) != after.labels.get(key)
-                })
-        })
+    selectors(value).any(|selector| selects(selector, &before.labels) != selects(selector, &after.labels))
 }

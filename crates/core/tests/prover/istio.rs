@@ -1387,6 +1387,20 @@ fn what_is_not_judged_is_said() {
             "NetworkPolicy/x",
         ),
         (
+            "NetworkPolicy that stays, by an expression that holds before and after",
+            [
+                vec![deployment("w", "app: w, asked: 'no'", "")],
+                expressed("asked"),
+            ]
+            .concat(),
+            [
+                vec![deployment("w", "app: w, asked: 'yes'", "")],
+                expressed("asked"),
+            ]
+            .concat(),
+            "",
+        ),
+        (
             "NetworkPolicy that stays, by an expression about another label",
             [vec![deployment("w", "app: w", "")], expressed("other")].concat(),
             [

@@ -10,6 +10,7 @@ use super::IstioTraffic;
 use super::virtual_services::{Match, Pattern, VirtualService};
 use crate::manifest::{Manifest, ObjectRef, mentions};
 use crate::prover::{Caller, Entry, Request, Unjudged, World};
+use crate::selector::{selectors, selects};
 
 /// A meshed caller that no policy names.
 const SOMEBODY: &str = "cluster.local/ns/elsewhere/sa/somebody";
@@ -651,30 +652,6 @@ fn is_for_everything(manifest: &Manifest) -> bool {
 
 /// Whether an object selects pods that a Service reaches at both ends.
 fn selects_served(manifest: &Manifest, traffic: &IstioTraffic) -> bool {
-    let selectors = [
-        "/spec/selector/matchLabels",
-        "/spec/workloadSelector/labels",
-        "/spec/workloadSelector/matchLabels",
-        "/spec/podSelector/matchLabels",
-        "/spec/podSelector",
-    ];
-    let selectors = selectors
-        .iter()
-        .filter_map(|pointer| manifest.value.pointer(pointer)?.as_object());
-    // Expressions are not evaluated: they may select any pod.
-    if manifest
-        .value
-        .pointer("/spec/podSelector/matchExpressions")
-        .is_some()
-    {
-        return true;
-    }
-    let selectors: Vec<_> = selectors
-        .filter(|selector| selector.values().all(Value::is_string))
-        .collect();
-    let is_selected = |labels: &serde_json::Map<String, Value>, selector: &serde_json::Map<String, Value>| {
-        selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-    };
     let pods = traffic
         .cluster
         .workloads
@@ -694,9 +671,6 @@ fn selects_served(manifest: &Manifest, traffic: &IstioTraffic) -> bool {
                     })
             })
         });
-        is_served
-            && selectors
-                .iter()
-                .any(|selector| is_selected(&pods.labels, selector))
+        is_served && selectors(&manifest.value).any(|selector| selects(selector, &pods.labels))
     })
 }
