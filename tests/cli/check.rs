@@ -333,6 +333,86 @@ fn a_copy_that_may_not_be_deleted_is_told() {
     assert!(bare.stdout.contains("warning[protected-copy]"), "{}", bare.stdout);
 }
 
+/// A copy that lacks what scales its workload, or keeps its pods while nodes are drained, is told; one of ours lacks nothing.
+#[test]
+fn a_copy_without_what_its_workload_has_is_told() {
+    let repository = Repository::of("istio/orders");
+    let _ = repository.run(&["init", "--workload", "web"]).expect(0);
+    repository.commit("init");
+    let _ = repository.run(&["next"]).expect(0);
+    repository.commit("split");
+    let told = |repository: &Repository| repository.run(&["check"]).expect(0).stdout;
+    assert!(
+        !told(&repository).contains("incomplete-copy"),
+        "{}",
+        told(&repository)
+    );
+    let copies = repository.read("gap/gap_canary_copy.yaml");
+    let (others, budget) = copies.split_once("---\n").expect("two documents");
+    assert!(budget.contains("kind: PodDisruptionBudget"), "{budget}");
+    repository.write("gap/gap_canary_copy.yaml", others);
+    let drained = told(&repository);
+    let said = "PodDisruptionBudget/orders-web is for `web` alone in staging";
+    assert!(drained.contains("warning[incomplete-copy]"), "{drained}");
+    assert!(drained.contains(said), "{drained}");
+    assert!(drained.contains("--> gap/gap_pdb.yaml:2:1"), "{drained}");
+    assert!(!drained.contains("HorizontalPodAutoscaler"), "{drained}");
+
+    let repository = Repository::of("istio/my-service");
+    let _ = repository.run(&["init"]).expect(0);
+    repository.commit("init");
+    let _ = repository.run(&["next"]).expect(0);
+    repository.commit("split");
+    let spec = repository.read("gap/gap.yaml");
+    let metrics = "[{type: Resource, name: cpu, targetAverageUtilization: 60}]";
+    let scaled = format!(
+        "  web:\n    autoscaling: {{enabled: true, minReplicas: 2, maxReplicas: 6, metrics: {metrics}}}\n"
+    );
+    repository.write("gap/gap.yaml", spec.replacen("  web:\n", &scaled, 1));
+    let scaled = told(&repository);
+    assert!(
+        scaled.contains("HorizontalPodAutoscaler/my-service-web is for `web` alone in"),
+        "{scaled}"
+    );
+}
+
+/// What a release puts into the cluster and another application has as well is told where the other has it, unless somebody
+/// says why it is no clash.
+#[test]
+fn an_object_of_two_applications_is_told() {
+    let repository = Repository::of("istio/monorepo");
+    let other = "name: search-web\nnamespace: shop\nuseServiceMesh: true\n\
+                 image: {repository: gap-images/other, tag: f00dfeed}\ndeployments:\n  v1: {}\n";
+    repository.write("services/other/gap/gap.yaml", other);
+    repository.commit("another application");
+    let told = |code| repository.run(&["check"]).expect(code).stdout;
+    assert!(!told(0).contains("contested-object"), "{}", told(0));
+    let at = ["-C", "services/search"];
+    let _ = repository
+        .run(&[&at[..], &["init", "--workload", "web"]].concat())
+        .expect(0);
+    repository.commit("init");
+    assert!(!told(0).contains("contested-object"), "{}", told(0));
+    let _ = repository.run(&[&at[..], &["next"]].concat()).expect(0);
+    let contested = told(1);
+    let said =
+        "Service/search-web-v1 in staging is also put there by the release of `web` in services/search";
+    assert!(contested.contains("error[contested-object]"), "{contested}");
+    assert!(contested.contains(said), "{contested}");
+    assert!(
+        contested.contains("--> services/other/gap/gap.yaml:6:7"),
+        "{contested}"
+    );
+    let reason = "  # tidegate: ignore contested-object because these are two clusters\n  v1: {}\n";
+    repository.write("services/other/gap/gap.yaml", other.replace("  v1: {}\n", reason));
+    assert!(!told(0).contains("contested-object"), "{}", told(0));
+    repository.write(
+        "services/other/gap/gap.yaml",
+        other.replace("namespace: shop", "namespace: other"),
+    );
+    assert!(!told(0).contains("contested-object"), "{}", told(0));
+}
+
 /// What a sparse checkout leaves out is no deletion; where settings are left out, nothing is judged or written by others.
 #[test]
 fn a_sparse_checkout_is_judged_as_far_as_it_is_there() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tidegate_core::check::{Ignored, Verdict, ignored, judge, lint};
+use tidegate_core::check::{Claims, Ignored, Verdict, ignored, judge, lint};
 use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use tidegate_core::layout::LayoutId;
@@ -39,7 +39,8 @@ pub(crate) fn run(workspace: &Workspace, args: &CheckArgs) -> Result<Outcome, St
         }
     }
     let root = workspace.root();
-    let reports = in_parallel(&folders, |folder| report_on(root, &change, folder, args));
+    let claims = claims(root, &change, &folders)?;
+    let reports = in_parallel(&folders, |folder| report_on(root, &change, folder, &claims, args));
     let mut worst = Severity::Note;
     let mut text = String::new();
     let mut found = Findings::new(change.git.map_or("", Git::prefix));
@@ -76,8 +77,14 @@ struct Report {
     summary: check::Summary,
 }
 
-fn report_on(root: &Path, change: &Change<'_>, folder: &RepoPath, args: &CheckArgs) -> Result<Report, Stop> {
-    let checked = check_application(root, change, folder, args)?;
+fn report_on(
+    root: &Path,
+    change: &Change<'_>,
+    folder: &RepoPath,
+    claims: &Claims,
+    args: &CheckArgs,
+) -> Result<Report, Stop> {
+    let checked = check_application(root, change, folder, claims, args)?;
     let severities = checked.findings.iter().map(|(_, finding)| finding.severity);
     let mut report = Report {
         worst: severities.max().unwrap_or(Severity::Note),
@@ -361,21 +368,49 @@ impl Checked {
     }
 }
 
-fn check_application(
-    root: &Path,
-    change: &Change<'_>,
-    folder: &RepoPath,
-    args: &CheckArgs,
-) -> Result<Checked, Stop> {
+/// What the releases of these applications put into the clusters. An application that cannot be read is told of where it is
+/// checked.
+fn claims(root: &Path, change: &Change<'_>, folders: &[RepoPath]) -> Result<Claims, Stop> {
+    let mut claims = Claims::default();
+    if folders.len() < 2 {
+        return Ok(claims);
+    }
+    for folder in folders {
+        let file = change.layout(folder).release_file(folder);
+        let after: Box<dyn Repo> = match change.staged {
+            Some(_) => both_ends(root, change, folder)?.1,
+            None => Box::new(DiskRepo::new(root)),
+        };
+        if after.read(&file).is_ok_and(|text| text.is_some())
+            && let Ok((_, application)) = load(after.as_ref(), folder, change.limits)
+        {
+            claims.add(&application);
+        }
+    }
+    Ok(claims)
+}
+
+/// The files of one application before and after the change.
+fn both_ends(root: &Path, change: &Change<'_>, folder: &RepoPath) -> Result<(Snapshot, Box<dyn Repo>), Stop> {
     let folders = folders_of(change.layout(folder), folder);
-    let (before, after): (_, Box<dyn Repo>) = match (change.git, &change.staged) {
+    Ok(match (change.git, &change.staged) {
         (Some(git), Some(staged)) => {
             let (before, after) = git.at_both_ends(staged, &folders)?;
             (before, Box::new(after))
         }
         // One for each application: what was read of the one before is not needed any more.
         _ => (change.before(folder, &folders)?, Box::new(DiskRepo::new(root))),
-    };
+    })
+}
+
+fn check_application(
+    root: &Path,
+    change: &Change<'_>,
+    folder: &RepoPath,
+    claims: &Claims,
+    args: &CheckArgs,
+) -> Result<Checked, Stop> {
+    let (before, after) = both_ends(root, change, folder)?;
     let mut checked = Checked {
         findings: Vec::new(),
         ignored: 0,
@@ -405,6 +440,8 @@ fn check_application(
                 transition::check_environment(&after.application, name)?;
             }
             findings.extend(lint(&after).into_iter().map(|finding| (None, finding)));
+            let contested = claims.contested(&after.application);
+            findings.extend(contested.into_iter().map(|finding| (None, finding)));
             let question = Question { order: args.order() };
             let is_changed = |path: &RepoPath| change.paths.contains(path);
             let earlier = earlier(&checked.before, folder, change.limits).unwrap_or_else(|failure| {

@@ -13,11 +13,14 @@ use crate::repo::RepoPath;
 use crate::standing::Standing;
 use crate::transition::{disagree, unclear};
 
+mod contested_object;
 mod ignore;
 mod immutable_selector;
+mod incomplete_copy;
 mod moving_pin;
 mod protected_copy;
 
+pub use contested_object::Claims;
 pub use ignore::{Ignored, ignored};
 
 /// What is wrong with the files as they are, whatever they were before.
@@ -34,6 +37,7 @@ pub fn lint(checkout: &Checkout<'_>) -> Vec<Diagnostic> {
         found.extend(layout::accidental_services(application, release));
         found.extend(moving_pin::find(application, release));
         found.extend(protected_copy::find(application, release));
+        found.extend(incomplete_copy::find(application, release));
         match &standing.position {
             Position::Disagree(phases) => found.push(disagree(&standing, phases)),
             Position::Unclear(nearest) if !found.iter().any(|known| known.code == Code::Undone) => {

@@ -59,6 +59,8 @@ codes! {
     CannotEdit = "cannot-edit",
     /// Two objects route the same host in the mesh.
     ContestedHost = "contested-host",
+    /// Two applications have the same object, and a release put it there.
+    ContestedObject = "contested-object",
     /// A Service is written by the repository and by a controller.
     ContestedService = "contested-service",
     /// Two objects give the same workload to a controller.
@@ -83,6 +85,8 @@ codes! {
     ForeignPods = "foreign-pods",
     /// The selector of a workload changes, which the API server refuses.
     ImmutableSelector = "immutable-selector",
+    /// The copy of a workload lacks an autoscaler or a disruption budget.
+    IncompleteCopy = "incomplete-copy",
     /// A value has the right type and a wrong content.
     InvalidValue = "invalid-value",
     /// A name breaks Kubernetes' limits.

@@ -154,6 +154,11 @@ impl LayoutId {
     pub fn main_file(self, at: &RepoPath) -> RepoPath {
         self.layout().main_file(at)
     }
+
+    /// The file that its releases are written in while there are any.
+    pub fn release_file(self, at: &RepoPath) -> RepoPath {
+        self.layout().release_file(at)
+    }
 }
 
 /// A way to hold an application.
@@ -179,7 +184,12 @@ trait Layout: Sync {
     fn exposure(&self) -> &'static str;
 
     /// The file that says by itself that a folder holds an application.
-    fn main_file(&self, at: &RepoPath) -> RepoPath;
+    fn main_file(&self, at: &RepoPath) -> RepoPath {
+        self.release_file(at)
+    }
+
+    /// The file that its releases are written in while there are any.
+    fn release_file(&self, at: &RepoPath) -> RepoPath;
 
     /// Reads the application in a folder, with all environments or with one only.
     ///

@@ -66,6 +66,10 @@ impl Layout for Gap {
         at.join(FOLDER).join(SPEC)
     }
 
+    fn release_file(&self, at: &RepoPath) -> RepoPath {
+        at.join(FOLDER).join(release::FILE_NAME)
+    }
+
     fn load(
         &self,
         repo: &dyn Repo,
@@ -130,7 +134,7 @@ fn load(
     }
     Ok(Application {
         layout: LayoutId::Gap,
-        release_file: at.join(FOLDER).join(release::FILE_NAME),
+        release_file: LayoutId::Gap.release_file(at),
         at: at.clone(),
         name: specs.base.name.clone(),
         namespace: specs.base.namespace.clone(),

@@ -87,7 +87,7 @@ impl Layout for Kustomize {
     }
 
     /// The release file, which is not among the manifests.
-    fn main_file(&self, at: &RepoPath) -> RepoPath {
+    fn release_file(&self, at: &RepoPath) -> RepoPath {
         releases::file(at)
     }
 
@@ -125,7 +125,7 @@ impl Layout for Kustomize {
                 Err(failure) => return Err(failure),
             }
         }
-        let release_file = self.main_file(at);
+        let release_file = self.release_file(at);
         let releases = releases::read(repo, &release_file, config, &mut files.streams, &mut problems)?;
         // What a base says is met once for each environment.
         let mut once: Vec<Diagnostic> = Vec::new();

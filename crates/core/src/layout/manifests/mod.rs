@@ -60,7 +60,7 @@ impl Layout for Manifests {
     }
 
     /// The release file, which is not among the manifests.
-    fn main_file(&self, at: &RepoPath) -> RepoPath {
+    fn release_file(&self, at: &RepoPath) -> RepoPath {
         releases::file(at)
     }
 
@@ -77,7 +77,7 @@ impl Layout for Manifests {
             release::check_environment(only, known.into_iter())?;
             files.environments.retain(|name, _| name == only);
         }
-        let release_file = self.main_file(at);
+        let release_file = self.release_file(at);
         let releases = releases::read(
             repo,
             &release_file,
