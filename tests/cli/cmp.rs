@@ -456,12 +456,20 @@ fn parameters_are_announced_with_titles_and_defaults() {
         let tooltip = "The folder that holds gap/ or manifests, from the Application's source path";
         text("path", "Path", tooltip, false, default)
     };
-    assert_eq!(announced(&[]), json!([environment(true, ""), path(".")]));
+    let order = |default| {
+        let tooltip = "any, or argocd: releases are rendered only where their files ask for Argo CD's order";
+        text("order", "Order", tooltip, false, default)
+    };
+    assert_eq!(
+        announced(&[]),
+        json!([environment(true, ""), path("."), order("any")])
+    );
     // What the Application has set is not the default; what its variables say is.
     let variables = [
         ("ARGOCD_APP_PARAMETERS", parameter("production")),
         ("ARGOCD_ENV_ENVIRONMENT", "staging".to_owned()),
         ("ARGOCD_ENV_PATH", "services/orders".to_owned()),
+        ("ARGOCD_ENV_ORDER", "argocd".to_owned()),
     ];
     let variables: Vec<(&str, &str)> = variables
         .iter()
@@ -469,7 +477,50 @@ fn parameters_are_announced_with_titles_and_defaults() {
         .collect();
     assert_eq!(
         announced(&variables),
-        json!([environment(false, "staging"), path("services/orders")])
+        json!([
+            environment(false, "staging"),
+            path("services/orders"),
+            order("argocd")
+        ])
+    );
+}
+
+/// Waves are in the files, where they were reviewed: the parameter asks for them and never adds them.
+#[test]
+fn releases_without_waves_are_not_rendered_where_an_order_is_asked_for() {
+    let repository = Repository::of("istio/my-service");
+    let _ = repository.run(&["init"]).expect(0);
+    let production = ("ARGOCD_ENV_ENVIRONMENT", "production");
+    let generate = |order: &str| {
+        plugin(&repository.path())
+            .args(["generate"])
+            .envs([production, ("ARGOCD_ENV_ORDER", order)])
+            .output()
+            .expect("the plugin")
+    };
+    let rendered = generate("any");
+    assert!(rendered.status.success(), "{rendered:?}");
+    let refused = generate("argocd");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stdout.is_empty(), "{refused:?}");
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        told.starts_with(
+            "gap/tidegate.yaml:6:5: error[not-allowed]: the release of `web` does not ask for Argo CD's order"
+        ),
+        "{told}"
+    );
+    let file = repository.read("gap/tidegate.yaml");
+    repository.write(
+        "gap/tidegate.yaml",
+        file.replacen("    provider:", "    order: argocd\n    provider:", 1),
+    );
+    let asked = generate("argocd");
+    assert!(asked.status.success(), "{asked:?}");
+    assert_eq!(
+        asked.stdout,
+        generate("any").stdout,
+        "the parameter changes nothing"
     );
 }
 

@@ -291,11 +291,12 @@ fn the_server_announces_the_parameters() {
         .iter()
         .map(|one| &one["name"])
         .collect();
-    assert_eq!(names, ["environment", "path"]);
+    assert_eq!(names, ["environment", "path", "order"]);
     assert_eq!(announced[0]["title"], "Environment");
     assert_eq!(announced[0]["string"], "staging");
     assert_eq!(announced[0]["collectionType"], "string");
     assert_eq!(announced[1]["string"], ".");
+    assert_eq!(announced[2]["string"], "any");
 }
 
 #[test]

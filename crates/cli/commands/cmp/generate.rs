@@ -4,12 +4,13 @@ use std::mem::ManuallyDrop;
 
 use tidegate_core::diagnostic::{Code, Diagnostic, Location};
 use tidegate_core::layout::{self, LayoutId};
+use tidegate_core::model::{Order, Release};
 use tidegate_core::repo::RepoPath;
 use tidegate_core::schema::config::Config;
 
 use super::Product;
 use super::place::{is_below_spec, named, with_spec};
-use super::request::{ENVIRONMENT, Request};
+use super::request::{ANY, ENVIRONMENT, ORDER, Request};
 use crate::args::GenerateArgs;
 use crate::commands::{Stop, render};
 use crate::workspace::Workspace;
@@ -42,6 +43,16 @@ pub(super) fn run(workspace: &Workspace, args: &GenerateArgs) -> Result<Product,
             .load_environment(&folder, &environment)
             .map_err(not_sent)?,
     );
+    if request.order == Order::ArgoCd {
+        let other = application
+            .releases
+            .iter()
+            .filter(|release| release.order != Order::ArgoCd);
+        let refused: Vec<Diagnostic> = other.map(in_any_order).collect();
+        if !refused.is_empty() {
+            return Err(refused.into());
+        }
+    }
     let text = match render::manifests(application, &environment) {
         Ok(manifests) => render::stream(manifests),
         Err(_) if args.allow_empty => String::new(),
@@ -117,6 +128,22 @@ fn templates_not_allowed(file: &RepoPath) -> Diagnostic {
     refused.at(Location::file(file)).hint(
         "delete the file, or ask the administrator of Argo CD to run `cmp generate` with --allow-templates",
     )
+}
+
+/// What is deployed is what was reviewed: waves come from the files, never from a parameter.
+fn in_any_order(release: &Release) -> Diagnostic {
+    let message = format!(
+        "the release of `{}` does not ask for Argo CD's order, and the parameter `{ORDER}` does",
+        release.workload
+    );
+    let refused = Diagnostic::error(Code::NotAllowed, message);
+    let refused = match &release.origin {
+        Some(origin) => refused.at(origin.clone()),
+        None => refused,
+    };
+    refused.hint(format!(
+        "write `order: argocd` into the release before its first transition, or set `{ORDER}` to {ANY}: each transition is safe in any order"
+    ))
 }
 
 fn nothing(folder: &RepoPath, environment: &str) -> Diagnostic {

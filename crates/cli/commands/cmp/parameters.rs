@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Product;
-use super::request::{ENVIRONMENT, PATH, Request};
+use super::request::{ENVIRONMENT, ORDER, PATH, Request};
 use crate::commands::Stop;
 use crate::workspace::Workspace;
 
@@ -44,6 +44,16 @@ pub(super) fn run(workspace: &Workspace) -> Result<Product, Stop> {
             item_type: "string",
             collection_type: "string",
             string: Request::default_path().map_or_else(|| ".".to_owned(), |path| path.to_string()),
+        },
+        Announcement {
+            name: ORDER,
+            title: "Order",
+            tooltip: "any, or argocd: releases are rendered only where their files ask for Argo CD's order"
+                .to_owned(),
+            required: false,
+            item_type: "string",
+            collection_type: "string",
+            string: Request::default_order().to_owned(),
         },
     ];
     let text = serde_json::to_string(&parameters).map_err(anyhow::Error::from)?;

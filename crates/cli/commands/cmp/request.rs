@@ -7,6 +7,7 @@ use std::env;
 
 use serde::Deserialize;
 use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::model::Order;
 use tidegate_core::repo::RepoPath;
 use tidegate_core::schema::config::Config;
 use tidegate_core::schema::release::known_names;
@@ -14,7 +15,12 @@ use tidegate_core::schema::release::known_names;
 /// The parameters, by name.
 pub(super) const ENVIRONMENT: &str = "environment";
 pub(super) const PATH: &str = "path";
-const KNOWN: [&str; 2] = [ENVIRONMENT, PATH];
+pub(super) const ORDER: &str = "order";
+const KNOWN: [&str; 3] = [ENVIRONMENT, PATH, ORDER];
+
+/// What the parameter `order` may be.
+pub(super) const ANY: &str = "any";
+const ARGO_CD: &str = "argocd";
 
 const PARAMETERS: &str = "ARGOCD_APP_PARAMETERS";
 const APPLICATION: &str = "ARGOCD_APP_NAME";
@@ -27,6 +33,8 @@ pub(super) struct Request {
     application: Option<String>,
     /// The application's folder below the working folder, where it is not that folder itself.
     pub(super) path: Option<RepoPath>,
+    /// The order that a release must ask for to be rendered while it runs; by default any.
+    pub(super) order: Order,
 }
 
 /// A value, and who said it.
@@ -71,11 +79,14 @@ impl Request {
         let environment = asked(ENVIRONMENT).map_err(one)?.map(|asked| asked.value);
         let path = asked(PATH).map_err(one)?;
         let path = path.map(|asked| folder(&asked)).transpose().map_err(one)?;
+        let order = asked(ORDER).map_err(one)?;
+        let order = order.map(|asked| order_of(&asked)).transpose().map_err(one)?;
         let application = variable(APPLICATION).map_err(one)?;
         Ok(Self {
             environment,
             application,
             path,
+            order: order.unwrap_or_default(),
         })
     }
 
@@ -93,6 +104,14 @@ impl Request {
     /// The folder where the Application sets no parameter, for announcing it.
     pub(super) fn default_path() -> Option<RepoPath> {
         Self::without_parameters()?.path
+    }
+
+    /// The order where the Application sets no parameter, for announcing it.
+    pub(super) fn default_order() -> &'static str {
+        match Self::without_parameters().unwrap_or_default().order {
+            Order::Any => ANY,
+            Order::ArgoCd => ARGO_CD,
+        }
     }
 
     fn without_parameters() -> Option<Self> {
@@ -186,6 +205,18 @@ fn folder(asked: &Asked) -> Result<RepoPath, Diagnostic> {
     })
 }
 
+fn order_of(asked: &Asked) -> Result<Order, Diagnostic> {
+    match asked.value.as_str() {
+        ANY => Ok(Order::Any),
+        ARGO_CD => Ok(Order::ArgoCd),
+        other => {
+            let message = format!("{}: there is no order `{other}`", asked.by);
+            let unknown = Diagnostic::error(Code::UnknownName, message);
+            Err(known_names(unknown, other, [ANY, ARGO_CD].into_iter()))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,7 +295,7 @@ mod tests {
             ),
             (
                 r#"[{"name":"zzz","string":"a"},{"name":"","string":"a"}]"#,
-                "there is: environment, path",
+                "there is: environment, path, order",
             ),
             (
                 r#"[{"name":"path","string":"a"},{"name":"path","string":"a"}]"#,
@@ -280,6 +311,29 @@ mod tests {
             let refused = with_parameters(wrong).expect_err(wrong);
             assert!(refused.contains(says), "{wrong}: {refused}");
         }
+    }
+
+    #[test]
+    fn an_order_is_one_of_two() {
+        let order = |value: &str| {
+            let variable = |wanted: &str| Ok((wanted == "ARGOCD_ENV_ORDER").then(|| value.to_owned()));
+            Request::of(&variable).map(|request| request.order)
+        };
+        assert_eq!(order(""), Ok(Order::Any));
+        assert_eq!(order("any"), Ok(Order::Any));
+        assert_eq!(order("argocd"), Ok(Order::ArgoCd));
+        let refused = order("argo-cd").expect_err("no order");
+        let said = "ARGOCD_ENV_ORDER: there is no order `argo-cd`";
+        assert!(
+            refused.iter().any(|problem| problem.message == said),
+            "{refused:?}"
+        );
+        assert!(
+            refused
+                .iter()
+                .any(|problem| problem.hints.join("").contains("argocd")),
+            "{refused:?}"
+        );
     }
 
     #[test]
