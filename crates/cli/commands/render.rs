@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
-use anyhow::Context;
 use tidegate_core::diagnostic::{Code, Diagnostic, Location};
 use tidegate_core::manifest::ManifestSet;
 use tidegate_core::model::Application;
 
 use super::{Outcome, Stop, show_notices};
 use crate::args::RenderArgs;
+use crate::disk::OutputFolder;
 use crate::report;
 use crate::watch;
 use crate::workspace::Workspace;
@@ -59,33 +59,23 @@ const LISTING: &str = ".tidegate-rendered";
 fn write_files(application: &Application, rendered: &ManifestSet, folder: &Path) -> Result<(), Stop> {
     let files = files(application, rendered)?;
     watch::stand_down();
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let output = OutputFolder::open(folder)?;
     for name in files.keys().map(String::as_str).chain([LISTING]) {
-        check_place(&folder.join(name))?;
+        output.check(name)?;
     }
-    let listing = folder.join(LISTING);
-    let listed = std::fs::read_to_string(&listing).unwrap_or_default();
+    let listed = output.read(LISTING).unwrap_or_default();
     // Before anything is written: what is interrupted half-way can be told from a person's files the next time.
     let known = listed.lines().filter(|name| is_plain(name)).map(str::to_owned);
     let known: BTreeSet<String> = known.chain(files.keys().cloned()).collect();
-    write_if_other(&listing, &lines(known.iter()))?;
+    output.write(LISTING, &lines(known.iter()))?;
     for (name, text) in &files {
-        write_if_other(&folder.join(name), text)?;
+        output.write(name, text)?;
     }
     let gone: Vec<&String> = known.iter().filter(|name| !files.contains_key(*name)).collect();
     for name in &gone {
-        let path = folder.join(name);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(anyhow::Error::from(error)
-                    .context(format!("cannot remove {}", path.display()))
-                    .into());
-            }
-            _ => {}
-        }
+        output.remove(name)?;
     }
-    write_if_other(&listing, &lines(files.keys()))?;
+    output.write(LISTING, &lines(files.keys()))?;
     let removed = match gone.len() {
         0 => String::new(),
         count => format!(", {count} removed"),
@@ -129,24 +119,4 @@ fn is_plain(name: &str) -> bool {
 
 fn lines<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(|name| format!("{name}\n")).collect()
-}
-
-/// Errors: something else than a file stands there. Through a link a repository could have files outside of it written.
-fn check_place(path: &Path) -> anyhow::Result<()> {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if !found.is_file() => {
-            anyhow::bail!("{} is no regular file: it is not written", path.display())
-        }
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("cannot look at {}", path.display())),
-    }
-}
-
-/// A file that is right already keeps its time of change.
-fn write_if_other(path: &Path, text: &str) -> anyhow::Result<()> {
-    if std::fs::read_to_string(path).is_ok_and(|found| found == text) {
-        return Ok(());
-    }
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

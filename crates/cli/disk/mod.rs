@@ -18,6 +18,7 @@ mod journal;
 mod links;
 mod lock;
 mod named;
+mod output;
 mod reading;
 mod recovery;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod writing;
 
 pub(crate) use discover::{discover, find_root, is_root, released, released_by};
 pub(crate) use named::{NamedFiles, is_standard_input};
+pub(crate) use output::OutputFolder;
 pub(crate) use reading::{DiskRepo, FILE_LIMIT, ReadLimits, decode};
 pub(crate) use recovery::{pending, recover};
 pub(crate) use writing::{WriteError, write};
