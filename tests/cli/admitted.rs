@@ -29,8 +29,11 @@ fn rendered(repo: &MemoryRepo, at: &RepoPath) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The phases of each life: its name, and by environment what is rendered.
-fn lives() -> Vec<(String, Vec<(String, BTreeMap<String, String>)>)> {
+/// The phases of a life: their names, and by environment what is rendered.
+type Phases = Vec<(String, BTreeMap<String, String>)>;
+
+/// Each life that is kept, by name.
+fn lives() -> Vec<(String, Phases)> {
     let lives: Vec<_> = kept(&fixtures())
         .into_iter()
         .map(|life| {
