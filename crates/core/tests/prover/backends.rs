@@ -8,7 +8,7 @@ use tidegate_core::checkout::Checkout;
 use tidegate_core::manifest::ManifestSet;
 use tidegate_core::model::Routes;
 use tidegate_core::phase::Phase;
-use tidegate_core::prover::{Question, Unjudged, prove};
+use tidegate_core::prover::{Caller, Question, Unjudged, prove};
 use tidegate_core::provider::ProviderId;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
@@ -247,6 +247,7 @@ fn orders_that_the_gateway_api_forbids() {
         .to_owned();
     let by_header = "{matches: [{headers: [{name: user, value: jason}]}], backendRefs: [{name: web-v2, port: 80}]}, \
         {backendRefs: [{name: web, port: 80}]}";
+    let in_the_mesh = http_split(0, 100).replace("{name: public}", "{group: '', kind: Service, name: web}");
     check(
         ProviderId::GatewayApi,
         vec![
@@ -285,6 +286,12 @@ fn orders_that_the_gateway_api_forbids() {
                 before: all(&[&v1(), &far, &[elsewhere, grant]]),
                 after: all(&[&v1(), &far, &[plain()]]),
                 says: "500: no ReferenceGrant in other",
+            },
+            Row {
+                name: "the Service that callers name, while its routes lead elsewhere",
+                before: all(&[&v1(), &v2(), std::slice::from_ref(&in_the_mesh)]),
+                after: all(&[&v1()[1..], &v2(), std::slice::from_ref(&in_the_mesh)]),
+                says: "500: there is no Service web.shop",
             },
             Row {
                 name: "a match for some requests, with its pods",
@@ -410,6 +417,12 @@ fn orders_that_a_traffic_split_forbids() {
                 says: "503: there is no Service web-v2",
             },
             Row {
+                name: "the Service that callers name, while its split leads elsewhere",
+                before: all(&[&v1(), &v2(), &[split(0, 100)]]),
+                after: all(&[&v1()[1..], &v2(), &[split(0, 100)]]),
+                says: "503: there is no Service web.shop",
+            },
+            Row {
                 name: "the split away at 100/0, then the rest",
                 before: all(&[&v1(), &v2(), &[split(100, 0)]]),
                 after: all(&[&v1(), &v2()]),
@@ -452,4 +465,15 @@ fn orders_that_istio_forbids_without_subsets() {
             },
         ],
     );
+    // On a port other than 80 nobody listens for a name whose Service is gone.
+    let [stable, canary] =
+        [v1(), v2()].map(|objects| objects.map(|object| object.replace("port: 80,", "port: 9080,")));
+    let gone = prove(
+        ProviderId::IstioHosts,
+        &all(&[&stable, &canary, &[routes(0, 100)]]),
+        &all(&[&stable[1..], &canary, &[routes(0, 100)]]),
+        Question::default(),
+    );
+    let mut withdrawn = gone.withdrawn.iter().map(|withdrawn| &withdrawn.request.caller);
+    assert!(withdrawn.any(|caller| *caller != Caller::Outside), "{gone:?}");
 }

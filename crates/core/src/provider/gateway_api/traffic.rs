@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::cluster::{Cluster, failure, full_name, items, number, plain, ratio, text};
+use super::super::cluster::{Cluster, Known, failure, full_name, items, number, plain, ratio, text};
 use super::GROUP;
 use crate::manifest::{Manifest, ObjectRef};
 use crate::prover::{
@@ -135,6 +135,8 @@ impl Serving<'_> {
         let attached: Vec<&HttpRoute> = match request.caller {
             // Without a proxy a caller sees the Service alone.
             Caller::Outside => Vec::new(),
+            // Nobody reaches a Service that is gone, wherever its routes lead.
+            Caller::Mesh(_) if self.is_gone() => Vec::new(),
             Caller::Mesh(_) => self.attached(),
         };
         let rules = attached.iter().flat_map(|route| {
@@ -161,6 +163,11 @@ impl Serving<'_> {
             }
             None => self.reach(&request.host, request.port),
         }
+    }
+
+    fn is_gone(&self) -> bool {
+        let Request { entry, host, .. } = self.request;
+        *entry == Entry::Sidecar && matches!(self.traffic.cluster.service(self.state, host), Known::Gone)
     }
 
     /// The routes of this state that the request meets.

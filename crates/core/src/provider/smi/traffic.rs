@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::super::cluster::{Cluster, failure, full_name, items, ratio, text};
+use super::super::cluster::{Cluster, Known, failure, full_name, items, ratio, text};
 use super::GROUP;
 use crate::manifest::{Manifest, ObjectRef};
 use crate::prover::{
@@ -49,7 +49,10 @@ impl Traffic for SmiTraffic {
         let concerned = self.splits.iter().filter(|versions| versions.any(is_about));
         let mut seen = concerned.filter_map(|versions| state.see(versions));
         let reach = |host: &str| self.cluster.reach(state, host, request.port, "503");
-        match seen.find(|split| request.caller != Caller::Outside && is_about(split)) {
+        // Nobody reaches a root Service that is gone, wherever its split leads.
+        let is_split = request.caller != Caller::Outside
+            && !matches!(self.cluster.service(state, &request.host), Known::Gone);
+        match seen.find(|split| is_split && is_about(split)) {
             None => reach(&request.host),
             Some(split) => split.follow(reach),
         }

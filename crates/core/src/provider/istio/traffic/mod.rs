@@ -93,12 +93,14 @@ impl Serving<'_> {
         if request.caller == Caller::Outside {
             return self.plain();
         }
-        // Where a Service has no such port, nobody listens; on port 80 its name is as good as any that a
+        // Where a Service has no such port, or is gone, nobody listens; on port 80 its name is as good as any that a
         // VirtualService gives a route.
-        if let (Entry::Sidecar, Known::There(service)) = (&request.entry, self.service(&request.host))
-            && !service.has_port(request.port)
-            && request.port != 80
-        {
+        let is_listening = || match self.service(&request.host) {
+            Known::There(service) => service.has_port(request.port),
+            Known::Gone => false,
+            Known::Unknown => true,
+        };
+        if request.entry == Entry::Sidecar && request.port != 80 && !is_listening() {
             return Outcome::failure(no_route(request));
         }
         match self.virtual_service() {
