@@ -9,8 +9,8 @@
 //! gives a [`replay::Report`]: the answers, every disagreement in words, and how many transitions, states and classes
 //! of requests were tried.
 //!
-//! - **Independent.** `translate/` turns Kubernetes and Istio objects into Envoy configuration from their
-//!   documentation. It uses nothing of tidegate; the test below keeps it so. What it does not know it refuses, and the
+//! - **Independent.** `translate/` turns objects of Kubernetes, Istio, the Gateway API, App Mesh and SMI into Envoy
+//!   configuration from their documentation. It uses nothing of tidegate; the test below keeps it so. What it does not know it refuses, and the
 //!   state counts as untranslated, never as agreeing.
 //! - **Checked.** `documented/` has states whose answer is documented; they have to come out before a prediction means
 //!   anything.
@@ -34,6 +34,8 @@
 mod documented;
 #[path = "../../crates/core/tests/fixtures/mod.rs"]
 mod fixtures;
+#[path = "../../crates/core/tests/fixtures/kept.rs"]
+mod kept;
 #[path = "../../crates/core/tests/prover/lives.rs"]
 mod lives;
 #[path = "../../crates/core/tests/fixtures/phases.rs"]
@@ -43,6 +45,7 @@ mod process;
 mod replay;
 mod requests;
 mod scenario;
+mod systems;
 mod translate;
 
 use std::path::Path;

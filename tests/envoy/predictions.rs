@@ -15,7 +15,7 @@ use crate::replay::replay;
 use crate::scenario::Transition;
 
 /// States of one change that are replayed; of more, evenly chosen ones.
-const MOST: u32 = 16;
+pub(crate) const MOST: u32 = 16;
 
 #[test]
 fn the_prover_predicts_what_envoy_does() {
@@ -46,13 +46,14 @@ fn the_prover_predicts_what_envoy_does() {
     assert!(report.state_count >= 1_000, "{} states", report.state_count);
 }
 
-struct Change {
-    name: String,
-    before: ManifestSet,
-    after: ManifestSet,
+pub(crate) struct Change {
+    pub(crate) name: String,
+    pub(crate) before: ManifestSet,
+    pub(crate) after: ManifestSet,
 }
 
-fn pairs(name: &str, points: &[Point], distance: usize) -> Vec<Change> {
+/// What lies between points that are so far apart.
+pub(crate) fn pairs(name: &str, points: &[Point], distance: usize) -> Vec<Change> {
     let pairs = points
         .windows(distance + 1)
         .map(|pair| (&pair[0], &pair[distance]));
@@ -190,11 +191,16 @@ fn each(kind: &'static str, edit: fn(&mut Value)) -> impl Fn(&mut Vec<Manifest>)
 }
 
 /// Kinds that Envoy's configuration is made from; pods are given by themselves.
-const KINDS: [&str; 5] = [
+const KINDS: [&str; 10] = [
     "AuthorizationPolicy",
     "DestinationRule",
+    "HTTPRoute",
     "PeerAuthentication",
+    "ReferenceGrant",
     "Service",
+    "TrafficSplit",
+    "VirtualNode",
+    "VirtualRouter",
     "VirtualService",
 ];
 
@@ -216,21 +222,24 @@ fn transition(change: &Change) -> Transition {
     serde_json::from_value(document).unwrap_or_else(|error| panic!("{}: {error}", change.name))
 }
 
-fn told(applied: &[Applied]) -> String {
+/// What is applied, for people.
+pub(crate) fn told(applied: &[Applied]) -> String {
     let applied = applied.iter().filter(|applied| applied.is_applied);
     let told = applied.map(|applied| format!("{} {}", applied.object, applied.pods.unwrap_or_default()));
     told.collect::<Vec<_>>().join(", ")
 }
 
-fn state(forecast: &Forecast) -> Value {
+/// Those that Envoy's configuration is made from.
+pub(crate) fn routing<'a>(objects: impl IntoIterator<Item = &'a Manifest>) -> impl Iterator<Item = Value> {
+    let objects = objects.into_iter();
+    let routing = objects.filter(|manifest| KINDS.contains(&manifest.object.kind.as_str()));
+    routing.map(|manifest| manifest.value.clone())
+}
+
+/// A state in the words of the harness, without its name.
+pub(crate) fn state(forecast: &Forecast) -> Value {
     let mut objects: Vec<Value> = Vec::new();
-    for manifest in forecast
-        .objects
-        .iter()
-        .filter(|manifest| KINDS.contains(&manifest.object.kind.as_str()))
-    {
-        objects.push(manifest.value.clone());
-    }
+    objects.extend(routing(&forecast.objects));
     let mut pods = ready(&forecast.pods);
     // Services of other applications are not in the manifests; the prover counts them as serving, on every port.
     let mut numbers: Vec<u16> = forecast

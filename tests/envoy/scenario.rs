@@ -28,8 +28,25 @@ pub(crate) struct State {
     /// For people: which changes are applied.
     pub(crate) id: String,
     pub(crate) objects: Vec<Value>,
+    /// What there was before the change, for a controller that leaves things as they were until all it needs is there.
+    #[serde(default)]
+    pub(crate) previous: Vec<Value>,
+    /// Whose routes the proxies of the callers take.
+    #[serde(default)]
+    pub(crate) system: System,
     pub(crate) pods: Vec<Pod>,
     pub(crate) requests: Vec<Request>,
+}
+
+/// Whose routes proxies take.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum System {
+    #[default]
+    Istio,
+    GatewayApi,
+    AppMesh,
+    Smi,
 }
 
 /// A running pod. Deployments among the objects make no pods: the caller says which there are.

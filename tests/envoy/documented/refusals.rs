@@ -27,8 +27,8 @@ fn what_could_change_the_answer_is_refused() {
             "ServiceEntry \"web\" is not translated",
         ),
         (
-            named("gateway.networking.k8s.io/v1", "HTTPRoute", "web", json!({})),
-            "HTTPRoute \"web\" is not translated",
+            named("gateway.networking.k8s.io/v1", "GRPCRoute", "web", json!({})),
+            "GRPCRoute \"web\" is not translated",
         ),
         (
             named("extensions.istio.io/v1alpha1", "WasmPlugin", "web", json!({})),

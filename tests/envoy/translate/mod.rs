@@ -18,17 +18,20 @@
 //!   that is reset.
 //! - *An unknown host.* A request here has no address to pass through to, so that a host nobody knows is `404 NR`.
 
+mod app_mesh;
 mod clusters;
+mod gateway_api;
 mod objects;
 mod policy;
 mod routes;
+mod smi;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::scenario::{Caller, Pod, Request, State};
+use crate::scenario::{Caller, Pod, Request, State, System};
 use clusters::{Client, Endpoint};
 use objects::{MutualTlsMode, Objects, ROOT_NAMESPACE, host_matches, selects};
 use routes::{Proxy, VirtualHost};
@@ -97,6 +100,7 @@ pub(crate) fn translate(
         state,
         name,
         objects: Objects::read(&state.objects)?,
+        previous: Objects::read(&state.previous)?,
         socket,
         clusters: Vec::new(),
         sizes: BTreeMap::new(),
@@ -139,6 +143,7 @@ struct Building<'a, Socket> {
     state: &'a State,
     name: &'a str,
     objects: Objects,
+    previous: Objects,
     socket: Socket,
     clusters: Vec<Value>,
     /// How many endpoints each cluster has.
@@ -170,10 +175,19 @@ impl<Socket: FnMut() -> String> Building<'_, Socket> {
             port: *port,
             scope: &scope,
         };
+        let Self { objects, state, .. } = self;
         match (client, via.as_str()) {
-            (Client::Outside, _) => Ok(routes::outside_hosts(&self.objects, &proxy)),
-            (Client::Proxy(_), "mesh") => routes::mesh_hosts(&self.objects, &proxy),
-            (Client::Proxy(_), _) => routes::gateway_hosts(&self.objects, &proxy),
+            (Client::Outside, _) => Ok(routes::outside_hosts(objects, &proxy)),
+            (Client::Proxy(_), "mesh") => match state.system {
+                System::Istio => routes::mesh_hosts(objects, &proxy),
+                System::GatewayApi => gateway_api::mesh_hosts(objects, &proxy),
+                System::AppMesh => app_mesh::hosts(objects, &self.previous, &proxy),
+                System::Smi => Ok(smi::hosts(objects, &proxy)),
+            },
+            (Client::Proxy(_), _) => match state.system {
+                System::GatewayApi => gateway_api::gateway_hosts(objects, &proxy),
+                _ => routes::gateway_hosts(objects, &proxy),
+            },
         }
     }
 

@@ -10,6 +10,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
+use super::app_mesh::{self, OldVirtualNode, OldVirtualService, VirtualNode, VirtualRouter};
+use super::gateway_api::{self, ReferenceGrant};
+use super::smi::TrafficSplit;
+
 /// Where the mesh keeps what holds for every namespace.
 /// Source: Istio `MeshConfig.rootNamespace`, default of an installation.
 pub(crate) const ROOT_NAMESPACE: &str = "istio-system";
@@ -26,6 +30,18 @@ pub(crate) struct Objects {
     pub(crate) sidecars: Vec<Object<Sidecar>>,
     pub(crate) authorization_policies: Vec<Object<AuthorizationPolicy>>,
     pub(crate) peer_authentications: Vec<Object<PeerAuthentication>>,
+    /// Of the Gateway API.
+    pub(crate) http_routes: Vec<Object<gateway_api::HttpRoute>>,
+    pub(crate) reference_grants: Vec<Object<ReferenceGrant>>,
+    /// Of App Mesh, v1beta1.
+    pub(crate) old_virtual_services: Vec<Object<OldVirtualService>>,
+    pub(crate) old_virtual_nodes: Vec<Object<OldVirtualNode>>,
+    /// Of App Mesh, v1beta2.
+    pub(crate) mesh_services: Vec<Object<app_mesh::VirtualService>>,
+    pub(crate) virtual_routers: Vec<Object<VirtualRouter>>,
+    pub(crate) virtual_nodes: Vec<Object<VirtualNode>>,
+    /// Of SMI.
+    pub(crate) traffic_splits: Vec<Object<TrafficSplit>>,
 }
 
 #[derive(Debug)]
@@ -455,7 +471,15 @@ impl Objects {
                 }
                 // Refuses bad tokens; the requests here carry none.
                 ("security.istio.io", "RequestAuthentication") => {}
-                _ if group.ends_with("istio.io") || group == "gateway.networking.k8s.io" => {
+                ("gateway.networking.k8s.io", "HTTPRoute") => read.http_routes.push(Object::read(object)?),
+                ("gateway.networking.k8s.io", "ReferenceGrant") => {
+                    read.reference_grants.push(Object::read(object)?);
+                }
+                ("appmesh.k8s.aws", _) => read.add_of_app_mesh(version, kind, object)?,
+                ("split.smi-spec.io", "TrafficSplit") => read.traffic_splits.push(Object::read(object)?),
+                _ if group.ends_with("istio.io")
+                    || ["gateway.networking.k8s.io", "split.smi-spec.io"].contains(&group) =>
+                {
                     return Err(format!("{kind} {} is not translated", object["metadata"]["name"]));
                 }
                 _ => {}
@@ -470,6 +494,20 @@ impl Objects {
         read.authorization_policies.sort_by_key(Object::age);
         read.peer_authentications.sort_by_key(Object::age);
         Ok(read)
+    }
+
+    fn add_of_app_mesh(&mut self, version: &str, kind: &str, object: &Value) -> Result<(), String> {
+        let is_old = version == "appmesh.k8s.aws/v1beta1";
+        match (kind, is_old) {
+            ("VirtualService", true) => self.old_virtual_services.push(Object::read(object)?),
+            ("VirtualNode", true) => self.old_virtual_nodes.push(Object::read(object)?),
+            ("VirtualService", false) => self.mesh_services.push(Object::read(object)?),
+            ("VirtualRouter", false) => self.virtual_routers.push(Object::read(object)?),
+            ("VirtualNode", false) => self.virtual_nodes.push(Object::read(object)?),
+            ("Mesh", _) => {}
+            _ => return Err(format!("{kind} {} is not translated", object["metadata"]["name"])),
+        }
+        Ok(())
     }
 }
 
@@ -506,7 +544,13 @@ impl<T: DeserializeOwned> Object<T> {
 }
 
 impl<T> Object<T> {
-    fn age(&self) -> (String, String) {
+    /// Namespace and name.
+    pub(crate) fn key(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// Sorts older ones first, those of one age by name.
+    pub(crate) fn age(&self) -> (String, String) {
         (self.created.clone(), format!("{}.{}", self.name, self.namespace))
     }
 }

@@ -213,7 +213,7 @@ fn hosts(virtual_service: &Object<VirtualService>) -> Vec<String> {
 /// The names under which a Service can be called from a namespace.
 ///
 /// Source: Istio `generateAltVirtualHostsForKubernetesService`; Kubernetes, DNS for Services.
-fn service_names(service: &Object<Service>, from: &str) -> Vec<String> {
+pub(crate) fn service_names(service: &Object<Service>, from: &str) -> Vec<String> {
     let short = format!("{}.{}", service.name, service.namespace);
     let mut names = vec![service.host(), format!("{short}.svc"), short];
     if service.namespace == from {
@@ -246,12 +246,48 @@ fn common_hosts(server: &Server, gateway_namespace: &str, host: &str, namespace:
         .collect()
 }
 
-fn plain_route(host: &str, proxy: &Proxy<'_>) -> Route {
+/// To a Service as it is.
+pub(crate) fn plain_route(host: &str, proxy: &Proxy<'_>) -> Route {
     let cluster = proxy.scope.name(&cluster_name(host, proxy.port, ""));
     Route {
         envoy: json!({"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}),
         targets: vec![(cluster, 1)],
         is_catch_all: true,
+    }
+}
+
+/// What a proxy answers where a destination is not there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum NotFound {
+    InternalServerError,
+    ServiceUnavailable,
+}
+
+/// A route to clusters with weights, of which those of 0 do not count; to nowhere where none counts.
+pub(crate) fn weighted_route(matcher: Value, targets: &[(String, u64)], not_found: NotFound) -> Route {
+    let targets: Vec<(String, u64)> = targets
+        .iter()
+        .filter(|(_, weight)| *weight > 0)
+        .cloned()
+        .collect();
+    let mut forward = match targets.as_slice() {
+        [] => json!({"cluster": "nowhere"}),
+        [(only, _)] => json!({"cluster": only}),
+        several => {
+            let clusters = several.iter();
+            let clusters = clusters.map(|(name, weight)| json!({"name": name, "weight": weight}));
+            json!({"weighted_clusters": {"header_name": RANDOM_HEADER, "clusters": clusters.collect::<Vec<_>>()}})
+        }
+    };
+    forward["timeout"] = json!("0s");
+    forward["cluster_not_found_response_code"] = match not_found {
+        NotFound::InternalServerError => json!("INTERNAL_SERVER_ERROR"),
+        NotFound::ServiceUnavailable => json!("SERVICE_UNAVAILABLE"),
+    };
+    Route {
+        envoy: json!({"match": matcher, "route": forward}),
+        targets,
+        is_catch_all: false,
     }
 }
 
