@@ -30,6 +30,7 @@ pages! {
     ContestedObject = "contested-object",
     ContestedService = "contested-service",
     ContestedTarget = "contested-target",
+    ContestedWeight = "contested-weight",
     DeadRule = "dead-rule",
     Denied = "denied",
     DuplicateObject = "duplicate-object",

@@ -182,6 +182,45 @@ const PODINFO: Life = Life {
     workload: "podinfo",
 };
 
+const ROUTED_ROLLOUT: Life = Life {
+    fixture: "argo-rollouts/reviews",
+    folder: "life",
+    at: "shop/reviews",
+    ship: None,
+    promotes: &[
+        ("shop/reviews/staging/reviews.yaml", "1.16.2", "1.17.0"),
+        ("shop/reviews/production/reviews.yaml", "1.16.2", "1.17.0"),
+    ],
+    init: &[
+        "init",
+        "--provider",
+        "argo-rollouts",
+        "--canary-tag",
+        "1.17.0",
+        "--steps",
+        "5,20,100",
+    ],
+    workload: "reviews",
+};
+
+const ROLLOUTS_DEMO: Life = Life {
+    fixture: "argo-rollouts/rollouts-demo",
+    folder: "life",
+    at: "demo",
+    ship: None,
+    promotes: &[("demo/rollouts-demo.yaml", ":blue", ":yellow")],
+    init: &[
+        "init",
+        "--provider",
+        "argo-rollouts",
+        "--canary-tag",
+        "yellow",
+        "--steps",
+        "20,60,100",
+    ],
+    workload: "rollouts-demo",
+};
+
 const OVERLAYS: Life = Life {
     fixture: "kustomize/reviews",
     folder: "life",
@@ -263,6 +302,21 @@ fn podinfo_lives_with_flagger() {
     assert_eq!(lengths.count(), 7);
 }
 
+/// The Deployment gives its pods up and gets them back; the routes name a second Service between, whose weights nobody here moves.
+#[test]
+fn reviews_live_with_argo_rollouts() {
+    live(&ROUTED_ROLLOUT);
+    let lengths = (0..20).take_while(|stop| abort_after(&ROUTED_ROLLOUT, *stop));
+    assert_eq!(lengths.count(), 6);
+}
+
+#[test]
+fn rollouts_demo_lives_with_argo_rollouts_without_routes() {
+    live(&ROLLOUTS_DEMO);
+    let lengths = (0..20).take_while(|stop| abort_after(&ROLLOUTS_DEMO, *stop));
+    assert_eq!(lengths.count(), 5);
+}
+
 #[test]
 fn reviews_live_in_overlays_over_a_base() {
     live(&OVERLAYS);
@@ -333,6 +387,8 @@ fn live(life: &Life) {
         // There are no routes that could name the copy: it is parked from the beginning.
         _ if life.fixture.starts_with("replicas/") => &["park"],
         _ if life.fixture.starts_with("flagger/") => &["keep", "hand-over", "bootstrap", "trigger"],
+        _ if life.fixture == ROUTED_ROLLOUT.fixture => &["hand-over", "bootstrap", "vacate", "trigger"],
+        _ if life.fixture == ROLLOUTS_DEMO.fixture => &["bootstrap", "vacate", "trigger"],
         _ => &["split", "park"],
     };
     for phase in phases {

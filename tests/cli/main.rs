@@ -3,6 +3,7 @@
 mod admitted;
 #[path = "../engines/api_server.rs"]
 mod api_server;
+mod argo_rollouts;
 mod by_hand;
 mod cases;
 mod check;

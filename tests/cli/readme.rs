@@ -90,11 +90,17 @@ fn the_provider_table_is_the_registry() {
 
 /// A row for each stage of a release that is left to a controller, in order.
 #[test]
-fn the_table_of_stages_names_every_stage() {
+fn the_tables_of_stages_name_every_stage() {
     use tidegate_core::delegated::Stage;
-    let stages = Stage::ALL.into_iter().filter(|stage| *stage != Stage::Idle);
-    let stages: Vec<&str> = stages.map(Stage::as_str).collect();
-    assert_eq!(table("### Left to a controller"), stages);
+    use tidegate_core::provider::Takes;
+    for (heading, takes) in [
+        ("### Left to Flagger", Takes::Service),
+        ("### Left to Argo Rollouts", Takes::Pods),
+    ] {
+        let stages = Stage::all(takes).filter(|stage| *stage != Stage::Idle);
+        let stages: Vec<&str> = stages.map(Stage::as_str).collect();
+        assert_eq!(table(heading), stages, "{heading}");
+    }
 }
 
 /// Commands with the lines that should follow.

@@ -94,10 +94,14 @@ pub(crate) fn run(workspace: &Workspace, args: &StatusArgs) -> Result<Outcome, S
                 application.releases.is_empty() && application.delegations.is_empty()
             }) {
                 let name = report::escape(&checkout.application.name).into_owned();
-                report::product(&format!(
-                    "{name}: no release (`{}` starts one)\n",
-                    workspace.command_in(&checkout.application.at, "init")
-                ))?;
+                let init = workspace.command_in(&checkout.application.at, "init");
+                report::product(&format!("{name}: no release (`{init}` starts one)\n"))?;
+                for (workload, controller) in delegated::given(&checkout.application) {
+                    let (workload, controller) = (report::escape(workload), controller.as_str());
+                    report::product(&format!(
+                        "  {controller} has {workload} and moves its requests to each new image\n"
+                    ))?;
+                }
             }
         }
     }

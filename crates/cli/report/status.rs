@@ -83,10 +83,12 @@ impl Delegated<'_> {
         } = self;
         let title = format!("{}/{}", escape(&application.name), escape(&delegation.workload));
         let (controller, stays) = (delegation.controller.as_str(), delegation.stays);
+        let takes = delegation.controller.controller().takes();
         let (position, following) = match &standing.position {
-            delegated::Position::At(stage) => {
-                (format!("{stage} ({})", stage.about()), stage.following(stays))
-            }
+            delegated::Position::At(stage) => (
+                format!("{stage} ({})", stage.about(takes)),
+                standing.following(*stage),
+            ),
             delegated::Position::Between(one, other) => (format!("between {one} and {other}"), Some(*other)),
             delegated::Position::Unclear => ("in no phase".to_owned(), None),
         };
@@ -100,7 +102,7 @@ impl Delegated<'_> {
             ));
         }
         let ahead = match following {
-            Some(stage) => format!("{stage}: {} (`{next}`)", stage.about()),
+            Some(stage) => format!("{stage}: {} (`{next}`)", stage.about(takes)),
             None => {
                 "bring the environments together: revert the last commit that touched one only".to_owned()
             }

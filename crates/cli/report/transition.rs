@@ -32,7 +32,10 @@ pub(crate) fn about(transition: &Transition) -> &'static str {
             System::Provider(provider) => phase.about(provider.form()),
             System::Controller(_) => phase.as_str(),
         },
-        Purpose::Stage(stage) => stage.about(),
+        Purpose::Stage(stage) => match transition.system {
+            System::Controller(controller) => stage.about(controller.controller().takes()),
+            System::Provider(_) => stage.as_str(),
+        },
         Purpose::Weights => "change the shares of the two versions",
         Purpose::Grow => "add the pods of the version that gets more; the other's go once they are ready",
         Purpose::RestoreImage => "put the image that ran before the release back on the workload",

@@ -65,6 +65,8 @@ codes! {
     ContestedService = "contested-service",
     /// Two objects give the same workload to a controller.
     ContestedTarget = "contested-target",
+    /// A weight of a route is written by the repository and by a controller.
+    ContestedWeight = "contested-weight",
     /// A route gets no requests, since routes before it take them all.
     DeadRule = "dead-rule",
     /// A change makes pods turn callers away that they admitted.

@@ -72,7 +72,10 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
         .find(|release| release.workload == workload.key);
     let provider = match known {
         Some(known) => known.provider,
-        None => choose_provider(application, &workload.key, request.provider.as_deref())?,
+        None => {
+            not_given(application, workload)?;
+            choose_provider(application, &workload.key, request.provider.as_deref())?
+        }
     };
     if let Some(recorded) = known.filter(|release| release.origin.is_some()) {
         return already_recorded(recorded, request);
@@ -197,6 +200,18 @@ fn why_this(application: &Application, request: &StartRequest) -> &'static str {
         (None, 1) => "the only one that can be reached",
         (None, _) => "the only one that can be reached and has no release",
     }
+}
+
+/// Routes that a release writes and a controller that moves the requests are two writers.
+fn not_given(application: &Application, workload: &Workload) -> Result<(), Diagnostic> {
+    let mut given = delegated::given(application).into_iter();
+    let Some((_, controller)) = given.find(|(key, _)| *key == workload.key) else {
+        return Ok(());
+    };
+    let (name, key) = (controller.as_str(), &workload.key);
+    let message = format!("{name} has `{key}` and moves its requests");
+    let problem = Diagnostic::error(Code::CanaryImpossible, message).at(workload.origin.clone());
+    Err(problem.hint(format!("let it: tidegate init --provider {name}")))
 }
 
 /// The traffic system as asked for, or the one that takes requests to the workload.

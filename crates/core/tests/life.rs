@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tidegate_core::change::ChangeSet;
 use tidegate_core::checkout::Checkout;
-use tidegate_core::diagnostic::Failure;
+use tidegate_core::delegated;
+use tidegate_core::diagnostic::{Code, Diagnostic, Failure};
 use tidegate_core::phase::{Phase, Position};
 use tidegate_core::provider::ProviderId;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
@@ -293,6 +294,97 @@ proptest! {
     ) {
         let provider = SYSTEMS[system];
         back_to_the_start(overlays::repository(&mut Choices::new(&choices), provider), provider, stop)?;
+    }
+}
+
+/// A release that is left to Argo Rollouts, begun; `false` where it is refused for what the files say.
+fn init_left_to_argo(repo: &mut MemoryRepo) -> Result<bool, TestCaseError> {
+    let root = RepoPath::new(TOP).expect("the root");
+    let config = Config::load(repo, &root).map_err(|failure| fail(repo, &failure))?;
+    let request = StartRequest {
+        provider: Some("argo-rollouts".to_owned()),
+        canary_tag: Some(manifests::NEW.to_owned()),
+        steps: Some(vec![50, 100]),
+        ..StartRequest::default()
+    };
+    let started = {
+        let checkout = Checkout::load(repo, &root, &config).map_err(|failure| fail(repo, &failure))?;
+        start(&checkout, &request)
+    };
+    match started {
+        Ok(started) => write(repo, &started.transition.expect("a release file").change),
+        Err(Failure::Refused(reasons)) => {
+            let is_known =
+                |reason: &Diagnostic| matches!(reason.code, Code::CanaryImpossible | Code::UnsupportedRoute);
+            prop_assert!(reasons.iter().all(is_known), "{:?}", reasons);
+            return Ok(false);
+        }
+        Err(failure) => return Err(fail(repo, &failure)),
+    }
+    Ok(true)
+}
+
+fn left_to_a_controller(repo: &mut MemoryRepo, is_back: bool) -> Result<bool, TestCaseError> {
+    let made = step(repo, |checkout| match checkout.application.delegations.first() {
+        Some(delegation) if is_back => delegated::abort(checkout, delegation),
+        Some(delegation) => delegated::next(checkout, delegation, None),
+        None => Ok(None),
+    });
+    Ok(made?.is_some())
+}
+
+/// With routes whose weights the controller moves, and without any.
+const LEFT: [ProviderId; 2] = [ProviderId::IstioHosts, ProviderId::Replicas];
+
+#[test]
+fn plain_repositories_can_be_left_to_argo_rollouts() {
+    for provider in LEFT {
+        let mut repo = manifests::repository(&mut Choices::new(&[]), provider);
+        assert!(init_left_to_argo(&mut repo).expect("a verdict"), "{provider:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_release_left_to_argo_rollouts_changes_the_image_alone(
+        choices in choices(), system in 0..LEFT.len(), stop in 0_usize..9, mark in 0_usize..4,
+    ) {
+        let mut repo = manifests::repository(&mut Choices::new(&choices), LEFT[system]);
+        let mut before = repo.clone();
+        if !init_left_to_argo(&mut repo)? {
+            return Ok(());
+        }
+        let mut is_over = false;
+        for _ in 0..stop {
+            is_over = !left_to_a_controller(&mut repo, false)?;
+        }
+        edit(&mut repo, mark);
+        edit(&mut before, mark);
+        if !is_over {
+            let mut aborted = repo.clone();
+            let is_shipped = aborted.files().values().all(|text| !text.contains("provider: argo-rollouts"));
+            for count in 0.. {
+                prop_assert!(count < 12, "{}", show(&aborted));
+                if !left_to_a_controller(&mut aborted, true)? {
+                    break;
+                }
+            }
+            if !is_shipped {
+                same(&aborted, &before)?;
+            }
+        }
+        for count in 0.. {
+            prop_assert!(count < 12, "{}", show(&repo));
+            if !left_to_a_controller(&mut repo, false)? {
+                break;
+            }
+        }
+        for (path, text) in before.clone().files() {
+            before.set(path.clone(), Some(text.replace(manifests::OLD, manifests::NEW)));
+        }
+        same(&repo, &before)?;
     }
 }
 

@@ -128,6 +128,8 @@
 
 #[path = "prover/argo_cd.rs"]
 mod argo_cd;
+#[path = "prover/argo_rollouts.rs"]
+mod argo_rollouts;
 #[path = "prover/backends.rs"]
 mod backends;
 mod fixtures;

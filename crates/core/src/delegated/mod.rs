@@ -2,14 +2,14 @@
 //! the workload back.
 //!
 //! ```text
-//! idle → keep → hand-over → bootstrap → trigger → (the controller runs) → suspend → give-back → tidy
+//! it takes the Service: idle → keep → hand-over → bootstrap → trigger → (the controller runs) → suspend → give-back → tidy
+//! it takes the pods:    idle → hand-over → bootstrap → vacate → trigger → (the controller runs) → suspend → tidy
 //! ```
 //!
-//! A controller writes the Service that callers use, so the repository must not: the Service stays in the cluster and leaves the
-//! files, where it waits as a comment (`layout::Parked`). Where the controller had the workload before, a release is the new
-//! image alone. Nothing records progress here either: a stage is recognised by what the manifests say.
-
-use std::fmt;
+//! One that writes the Service that callers use must be the only one who does: the Service stays in the cluster and leaves the
+//! files, where it waits as a comment (`layout::Parked`). One that makes the pods makes them beside the workload's, which come and
+//! go only while it has its own. Where the controller had the workload before, a release is the new image alone. Nothing
+//! records progress here either: a stage is recognised by what the manifests say.
 
 use indexmap::IndexMap;
 
@@ -18,116 +18,17 @@ use crate::layout::{self, helm_release};
 use crate::manifest::Manifest;
 use crate::model::{Application, Delegation, Environment};
 use crate::provider::kept::is_kept;
+use crate::provider::{ControllerId, Takes};
 
 mod plan;
+mod stage;
 mod start;
 mod transition;
 
 pub use plan::{look, preconditions, remaining};
+pub use stage::Stage;
 pub use start::{start, wanted};
 pub use transition::{abort, next, rollback};
-
-/// A named resting point of a release that is left to a controller; every one is safe to stay in for weeks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// Nothing of a release is in the manifests.
-    Idle,
-    /// Nothing may prune the Service.
-    Keep,
-    /// The Service is in the cluster and no longer in the files.
-    HandOver,
-    /// The controller has the workload.
-    Bootstrap,
-    /// The workload has the new image, and the controller decides about it.
-    Trigger,
-    /// The controller leaves everything as it is.
-    Suspend,
-    /// The Service is in the files again and selects the workload.
-    GiveBack,
-    /// The controller has nothing here any more, or had it before; no release is left.
-    Tidy,
-}
-
-impl Stage {
-    /// Every stage, in order.
-    pub const ALL: [Self; 8] = [
-        Self::Idle,
-        Self::Keep,
-        Self::HandOver,
-        Self::Bootstrap,
-        Self::Trigger,
-        Self::Suspend,
-        Self::GiveBack,
-        Self::Tidy,
-    ];
-
-    /// The stages of a release, in order.
-    pub fn all(stays: bool) -> impl DoubleEndedIterator<Item = Self> + Clone {
-        let is_of =
-            move |stage: &Self| !stays || matches!(stage, Self::Bootstrap | Self::Trigger | Self::Tidy);
-        Self::ALL.into_iter().filter(is_of)
-    }
-
-    /// The name a user types and sees.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Keep => "keep",
-            Self::HandOver => "hand-over",
-            Self::Bootstrap => "bootstrap",
-            Self::Trigger => "trigger",
-            Self::Suspend => "suspend",
-            Self::GiveBack => "give-back",
-            Self::Tidy => "tidy",
-        }
-    }
-
-    /// The stage of this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|stage| stage.as_str() == name)
-    }
-
-    /// What the transition into the stage does, in a few words.
-    pub fn about(self) -> &'static str {
-        match self {
-            Self::Idle => "one version, nothing of a release",
-            Self::Keep => "let nothing prune the Service, which is about to leave the files",
-            Self::HandOver => "take the Service out of the files; in the cluster it stays as it is",
-            Self::Bootstrap => "give the workload to the controller, which clones it and writes its Service",
-            Self::Trigger => "give the workload the new image; the controller moves the requests",
-            Self::Suspend => {
-                "let the controller leave everything as it is, and the workload get its pods back"
-            }
-            Self::GiveBack => "write the Service back, which selects the workload again",
-            Self::Tidy => "take the rest of the release away",
-        }
-    }
-
-    /// How to take the transition into the stage back, in the words of a reviewer.
-    pub fn undo(self) -> &'static str {
-        match self {
-            Self::Idle | Self::Keep | Self::HandOver | Self::Suspend | Self::GiveBack => {
-                "revert the commit; tidegate abort goes all the way back"
-            }
-            Self::Bootstrap => {
-                "tidegate abort, commit by commit: what the controller made goes with its object"
-            }
-            Self::Trigger => "tidegate rollback (the old image; the controller moves the requests back)",
-            Self::Tidy => "start again with tidegate init",
-        }
-    }
-
-    /// The stage after this one; `None` after the last.
-    pub fn following(self, stays: bool) -> Option<Self> {
-        Self::all(stays).find(|stage| *stage > self)
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
 
 /// Where the Service of a workload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +41,8 @@ pub enum Service {
     Parked,
     /// Not in the files at all: the controller made it.
     Absent,
+    /// In the files, and routes name it beside one for the new pods.
+    Split,
 }
 
 /// Whose a workload is.
@@ -160,53 +63,61 @@ pub struct Facts {
     pub service: Service,
     /// Whether the controller has the workload.
     pub given: Given,
+    /// Whether the workload asks for pods of its own.
+    pub has_pods: bool,
     /// Whether the workload has the new image.
     pub is_new: bool,
+    /// Whether the controller moves weights that are in the files.
+    pub is_routed: bool,
 }
 
 impl Facts {
     /// What an environment says.
     pub fn of(application: &Application, delegation: &Delegation, environment: &Environment) -> Self {
         let controller = delegation.controller.controller();
-        let given = match controller.object(environment, &delegation.workload) {
+        let workload = &delegation.workload;
+        let given = match controller.object(environment, workload) {
             None => Given::No,
-            Some(object) if controller.is_suspended(&object.value) => Given::Suspended,
+            Some(object) if controller.is_suspended(environment, object) => Given::Suspended,
             Some(_) => Given::Active,
         };
-        let service = match own_service(delegation, environment) {
-            Some(service) if is_kept(&service.value) => Service::Kept,
-            Some(_) => Service::Own,
-            None if parked(application, delegation, &environment.name).is_some() => Service::Parked,
-            None => Service::Absent,
+        let is_split = controller.is_split(environment, workload);
+        let service = match (own_service(delegation, environment), controller.takes()) {
+            (Some(_), Takes::Pods) if is_split == Some(true) => Service::Split,
+            (Some(_), Takes::Pods) => Service::Own,
+            (Some(service), Takes::Service) if is_kept(&service.value) => Service::Kept,
+            (Some(_), Takes::Service) => Service::Own,
+            (None, _) if parked(application, delegation, &environment.name).is_some() => Service::Parked,
+            (None, _) => Service::Absent,
         };
+        let deployment = application.deployed(&environment.name, workload, "apps", "Deployment");
+        let count = deployment.and_then(|deployment| deployment.value.pointer("/spec/replicas")?.as_u64());
         let tag = delegation.canary.tag.as_deref();
         Self {
             service,
             given,
+            has_pods: count != Some(0),
             is_new: tag.is_some() && self::tag(application, delegation, environment) == tag,
+            is_routed: is_split.is_some(),
         }
     }
 
     /// The stage whose row these are.
-    pub fn stage(self, stays: bool) -> Option<Stage> {
-        let Self {
-            service,
-            given,
-            is_new,
-        } = self;
-        match (given, service, is_new) {
-            (Given::Active, _, false) if stays => Some(Stage::Bootstrap),
-            (Given::Active, _, true) if stays => Some(Stage::Trigger),
-            _ if stays => None,
-            (Given::No, Service::Own, false) => Some(Stage::Idle),
-            (Given::No, Service::Kept, false) => Some(Stage::Keep),
-            (Given::No, Service::Parked, false) => Some(Stage::HandOver),
-            (Given::Active, Service::Parked, false) => Some(Stage::Bootstrap),
-            (Given::Active, Service::Parked, true) => Some(Stage::Trigger),
-            (Given::Suspended, Service::Parked, _) => Some(Stage::Suspend),
-            (Given::Suspended, Service::Kept, _) => Some(Stage::GiveBack),
-            _ => None,
+    pub fn stage(self, delegation: &Delegation) -> Option<Stage> {
+        if delegation.stays {
+            return match (self.given, self.is_new) {
+                (Given::Active, false) => Some(Stage::Bootstrap),
+                (Given::Active, true) => Some(Stage::Trigger),
+                _ => None,
+            };
         }
+        Stage::ALL.into_iter().find(|stage| self.fits(*stage, delegation))
+    }
+
+    /// Whether they are what a stage's row says: of a release that takes a workload, rows of two stages may look alike.
+    fn fits(self, stage: Stage, delegation: &Delegation) -> bool {
+        let row = stage.row(delegation.controller.controller().takes(), self.is_routed);
+        row.is_some_and(|row| row.fits(self))
     }
 
     /// What an environment says, for a person.
@@ -216,6 +127,7 @@ impl Facts {
             Service::Kept => "the Service is in the files and kept",
             Service::Parked => "the Service is out of the files",
             Service::Absent => "the files have no Service",
+            Service::Split => "routes name a Service for each version",
         };
         let given = match self.given {
             Given::No => "the controller does not have the workload",
@@ -223,8 +135,28 @@ impl Facts {
             Given::Suspended => "the controller is suspended",
         };
         let image = if self.is_new { "new" } else { "old" };
-        format!("{service}, {given}, the image is the {image} one")
+        let pods = if self.has_pods {
+            ""
+        } else {
+            ", the workload has no pods of its own"
+        };
+        format!("{service}, {given}{pods}, the image is the {image} one")
     }
+}
+
+/// The workloads that a controller has somewhere, whether a release goes on or not.
+pub fn given(application: &Application) -> Vec<(&str, ControllerId)> {
+    let has = |workload: &str, id: ControllerId| {
+        let mut environments = application.environments.values();
+        environments.any(|environment| id.controller().object(environment, workload).is_some())
+    };
+    let workloads = application.workloads.keys();
+    workloads
+        .filter_map(|workload| {
+            let mut ids = ControllerId::ALL.iter().copied();
+            Some((workload.as_str(), ids.find(|id| has(workload, *id))?))
+        })
+        .collect()
 }
 
 /// Where a release stands, per environment and together.
@@ -234,6 +166,8 @@ pub struct Standing {
     pub environments: IndexMap<String, Facts>,
     /// The stage they add up to.
     pub position: Position,
+    /// The stages of this release, in order.
+    pub stages: Vec<Stage>,
 }
 
 /// Where a release stands.
@@ -254,22 +188,50 @@ impl Standing {
             (name.clone(), Facts::of(application, delegation, environment))
         };
         let environments: IndexMap<String, Facts> = application.environments.iter().map(facts).collect();
+        let is_routed = environments.values().any(|facts| facts.is_routed);
+        let takes = delegation.controller.controller().takes();
+        let all = match delegation.stays {
+            true => Stage::STAYING.to_vec(),
+            false => {
+                let is_of = |stage: &Stage| *stage == Stage::Tidy || stage.row(takes, is_routed).is_some();
+                Stage::all(takes).filter(is_of).collect()
+            }
+        };
         let stages: Option<Vec<Stage>> = environments
             .values()
-            .map(|facts| facts.stage(delegation.stays))
+            .map(|facts| facts.stage(delegation))
             .collect();
         let stages = stages.unwrap_or_default();
-        let position = match (stages.iter().min(), stages.iter().max()) {
+        let mut standing = Self {
+            environments,
+            position: Position::Unclear,
+            stages: all,
+        };
+        standing.position = match (stages.iter().min(), stages.iter().max()) {
             (Some(first), Some(last)) if first == last => Position::At(*first),
-            (Some(first), Some(last)) if first.following(delegation.stays) == Some(*last) => {
+            (Some(first), Some(last)) if standing.following(*first) == Some(*last) => {
                 Position::Between(*first, *last)
             }
             _ => Position::Unclear,
         };
-        Self {
-            environments,
-            position,
-        }
+        standing
+    }
+
+    /// The stage after one; `None` after the last.
+    pub fn following(&self, stage: Stage) -> Option<Stage> {
+        self.stages.iter().copied().find(|other| *other > stage)
+    }
+
+    /// The stage before one; `None` before the first.
+    fn preceding(&self, stage: Stage) -> Option<Stage> {
+        self.stages.iter().rev().copied().find(|other| *other < stage)
+    }
+
+    /// Whether every environment is as a stage wants it, whatever else that may be.
+    fn fits(&self, stage: Stage, delegation: &Delegation) -> bool {
+        self.environments
+            .values()
+            .all(|facts| facts.fits(stage, delegation))
     }
 
     /// Whether the workload has the new image somewhere.

@@ -11,6 +11,7 @@ use crate::layout::helm_release;
 use crate::manifest::Manifest;
 use crate::model::{Application, Delegation, Environment};
 use crate::plan::{Precondition, Step, undo};
+use crate::provider::Takes;
 use crate::transition::{Purpose, Transition};
 
 /// Every transition from where a release stands to a tidy repository.
@@ -55,22 +56,9 @@ pub fn preconditions(
     let Purpose::Stage(stage) = transition.purpose else {
         return found;
     };
-    match stage {
-        Stage::Idle | Stage::Keep => {}
-        Stage::HandOver => found.push(look.kept()),
-        Stage::Bootstrap => found.push(look.service("is still there")),
-        Stage::Trigger => {
-            found.push(look.controller("has initialised the workload (Initialized or Succeeded)"))
-        }
-        Stage::Suspend => found.push(look.controller("is done with the new image (Succeeded, or Failed)")),
-        Stage::GiveBack => found.extend(look.pods()),
-        Stage::Tidy if delegation.stays => {
-            found.push(look.controller("is done with the new image (Succeeded)"));
-        }
-        Stage::Tidy => {
-            found.push(look.service("selects the workload and not its clone"));
-            found.push(look.routes());
-        }
+    match delegation.controller.controller().takes() {
+        Takes::Service => found.extend(look.before_service(stage)),
+        Takes::Pods => found.extend(look.before_pods(stage)),
     }
     found
 }
@@ -91,6 +79,90 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
+    /// What a stage needs where the controller takes the Service.
+    fn before_service(&self, stage: Stage) -> Vec<Precondition> {
+        match stage {
+            Stage::Idle | Stage::Keep | Stage::Vacate => Vec::new(),
+            Stage::HandOver => vec![self.kept()],
+            Stage::Bootstrap => vec![self.service("is still there")],
+            Stage::Trigger => {
+                vec![self.controller("has initialised the workload (Initialized or Succeeded)")]
+            }
+            Stage::Suspend => vec![self.controller("is done with the new image (Succeeded, or Failed)")],
+            Stage::GiveBack => self.pods(),
+            Stage::Tidy if self.delegation.stays => {
+                vec![self.controller("is done with the new image (Succeeded)")]
+            }
+            Stage::Tidy => vec![
+                self.service("selects the workload and not its clone"),
+                self.routes(),
+            ],
+        }
+    }
+
+    /// What a stage needs where the controller takes the pods.
+    fn before_pods(&self, stage: Stage) -> Vec<Precondition> {
+        match stage {
+            Stage::Idle | Stage::Keep | Stage::HandOver | Stage::GiveBack => Vec::new(),
+            Stage::Bootstrap => {
+                let mut found = vec![self.is_installed()];
+                found.extend(self.weights());
+                found
+            }
+            Stage::Vacate => vec![self.controller("has all its pods ready (Healthy)")],
+            Stage::Trigger => vec![
+                self.controller("has the workload (Healthy)"),
+                self.own_pods("has no pods of its own any more"),
+            ],
+            Stage::Suspend => vec![self.controller("is done with the new image (Healthy)")],
+            Stage::Tidy if self.delegation.stays => {
+                vec![self.controller("is done with the new image (Healthy)")]
+            }
+            Stage::Tidy => {
+                let mut found = vec![self.own_pods("has all its pods ready")];
+                let is_narrowed = self.is_routed();
+                found.extend(is_narrowed.then(|| {
+                    self.service(
+                        "selects by the labels of the files alone, without `rollouts-pod-template-hash`",
+                    )
+                }));
+                found
+            }
+        }
+    }
+
+    fn is_installed(&self) -> Precondition {
+        Precondition {
+            what: format!("{} runs in the cluster", self.delegation.controller.as_str()),
+            command: "kubectl get deployments --all-namespaces -l app.kubernetes.io/name=argo-rollouts"
+                .to_owned(),
+        }
+    }
+
+    fn is_routed(&self) -> bool {
+        let (controller, workload) = (self.delegation.controller.controller(), &self.delegation.workload);
+        let mut environments = self.application.environments.values();
+        environments.any(|environment| controller.is_split(environment, workload).is_some())
+    }
+
+    /// What syncs the repository would take the requests back with every sync.
+    fn weights(&self) -> Option<Precondition> {
+        self.is_routed().then(|| Precondition {
+            what: "what syncs the repository leaves the live weights of the routes alone (Argo CD: `ignoreDifferences`, with the \
+                   sync option `RespectIgnoreDifferences=true`)"
+                .to_owned(),
+            command: "kubectl get applications --all-namespaces -o jsonpath='{range .items[*]}{.metadata.name}{\" \"}{.spec.ignoreDifferences}{\"\\n\"}{end}'"
+                .to_owned(),
+        })
+    }
+
+    fn own_pods(&self, has: &str) -> Precondition {
+        Precondition {
+            what: format!("`{}` {has}, in every environment", self.delegation.workload),
+            command: self.each(|_, deployment| Some(format!("get deployment {}", deployment.object.name))),
+        }
+    }
+
     fn runs_before(&self) -> Precondition {
         let last = self.application.environments.keys().next_back();
         let last = last.map_or("production", String::as_str);

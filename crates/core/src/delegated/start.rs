@@ -11,8 +11,8 @@ use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure, Severity};
 use crate::layout::helm_release;
 use crate::manifest::Manifest;
-use crate::model::{Application, Delegation, PinnedImage, Version, Workload};
-use crate::provider::ControllerId;
+use crate::model::{Application, Delegation, Environment, PinnedImage, Version, Workload};
+use crate::provider::{ControllerId, Takes};
 use crate::rehearsal::not_given_back;
 use crate::release_file;
 use crate::schema::release::{DEFAULT_STEPS, parse_steps};
@@ -178,9 +178,12 @@ fn delegation(
         (true, None) => assumptions.push(format!(
             "{name} has `{key}` already and keeps it: a release is the new image alone"
         )),
-        (false, _) => assumptions.push(format!(
-            "{name} moves the requests; its Service leaves the files for the time, and stays in the cluster"
-        )),
+        (false, _) => assumptions.push(match controller.controller().takes() {
+            Takes::Service => format!(
+                "{name} moves the requests; its Service leaves the files for the time, and stays in the cluster"
+            ),
+            Takes::Pods => format!("{name} moves the requests, and makes the pods of `{key}` for the time"),
+        }),
     }
     let steps = match &request.steps {
         Some(steps) => parse_steps(steps)?,
@@ -212,7 +215,8 @@ fn refusals(application: &Application, delegation: &Delegation) -> Vec<Diagnosti
             problems.extend(chart(delegation, release));
         }
     }
-    if !delegation.stays && problems.is_empty() {
+    problems.extend(unlike_routes(application, delegation));
+    if problems.is_empty() {
         for environment in application.environments.values() {
             for problem in controller.check_start(environment, &delegation.workload) {
                 if !problems.contains(&problem) {
@@ -222,6 +226,28 @@ fn refusals(application: &Application, delegation: &Delegation) -> Vec<Diagnosti
         }
     }
     problems
+}
+
+/// Environments of which the routes of some lead to the workload: a release takes other stages there than in the rest.
+fn unlike_routes(application: &Application, delegation: &Delegation) -> Option<Diagnostic> {
+    let (controller, workload) = (delegation.controller.controller(), &delegation.workload);
+    let is_routed = |environment: &Environment| controller.is_split(environment, workload).is_some();
+    let mut environments = application.environments.values();
+    let first = environments.next()?;
+    let other = environments.find(|environment| is_routed(environment) != is_routed(first))?;
+    let (with, without) = match is_routed(first) {
+        true => (first, other),
+        false => (other, first),
+    };
+    let message = format!(
+        "routes lead to `{workload}` in {}, and none do in {}",
+        with.name, without.name
+    );
+    let problem = Diagnostic::error(Code::CanaryImpossible, message).at(delegation.origin.clone());
+    Some(
+        problem
+            .hint("let the environments have the same routes, or take them away in both, before the release"),
+    )
 }
 
 /// What a release of a chart has to have first: the chart's Service off and a Canary, which are written by a person since what
@@ -235,13 +261,20 @@ fn chart(delegation: &Delegation, release: &Manifest) -> Option<Diagnostic> {
         let hint = "write `fluxcd.io/automated: \"false\"` for the time of the release";
         return Some(refused(message, &["metadata", "annotations"]).hint(hint));
     }
+    let takes = delegation.controller.controller().takes();
     if !delegation.stays {
         let message = format!(
             "a chart makes `{}` and its Service, so what a release would hand over cannot be seen",
             delegation.workload
         );
         let problem = refused(message, &["spec", "values"]);
-        return Some(problem.hint("write `service: {enabled: false}` and a Canary yourself, and run `tidegate init` once Flagger has the workload"));
+        return Some(problem.hint(match takes {
+            Takes::Service => "write `service: {enabled: false}` and a Canary yourself, and run `tidegate init` once Flagger has the workload",
+            Takes::Pods => "write a Rollout with `workloadRef` yourself, and run `tidegate init` once it has the pods",
+        }));
+    }
+    if takes == Takes::Pods {
+        return None;
     }
     let is_made = release.value.pointer("/spec/values/service/enabled") == Some(&Value::Bool(true));
     is_made.then(|| {

@@ -1,6 +1,7 @@
 //! From where a release stands to the next resting point, checked by reading it back and proven like every transition.
 
 use indexmap::IndexMap;
+use serde_json::json;
 
 use super::{Facts, Given, Position, Service, Stage, Standing, own_service, parked, tag, unclear};
 use crate::change::{ChangeSet, FileChange};
@@ -11,6 +12,7 @@ use crate::manifest::Manifest;
 use crate::model::{Application, Delegation, Environment};
 use crate::prover::{Proof, Unjudged};
 use crate::provider::kept::{kept, released};
+use crate::provider::{Takes, Wanted};
 use crate::release_file;
 use crate::transition::{Purpose, Transition, proven};
 
@@ -26,7 +28,7 @@ pub fn next(
 ) -> Result<Option<Transition>, Failure> {
     let standing = Standing::of(&checkout.application, delegation);
     let (now, following) = match standing.position {
-        Position::At(now) => (now, now.following(delegation.stays)),
+        Position::At(now) => (now, standing.following(now)),
         // What was begun is finished first.
         Position::Between(one, other) => (one, Some(other)),
         Position::Unclear => return Err(unclear(delegation, &standing).into()),
@@ -59,14 +61,28 @@ pub fn abort(checkout: &Checkout<'_>, delegation: &Delegation) -> Result<Option<
         Position::Unclear => return Err(unclear(delegation, &standing).into()),
         // The earlier of two is nearer to the start until the controller has the workload.
         Position::Between(one, _) if one < Stage::Bootstrap => one,
+        Position::Between(one, Stage::Vacate) => one,
         Position::Between(_, other) => other,
-        Position::At(Stage::HandOver) => Stage::Keep,
-        Position::At(Stage::Idle | Stage::Keep | Stage::GiveBack | Stage::Tidy) => Stage::Tidy,
-        Position::At(Stage::Bootstrap) if delegation.stays => Stage::Tidy,
-        Position::At(Stage::Bootstrap | Stage::Trigger) => Stage::Suspend,
-        Position::At(Stage::Suspend) => Stage::GiveBack,
+        Position::At(stage) => back(delegation, &standing, stage),
     };
     enter(checkout, delegation, &standing, stage).map(Some)
+}
+
+/// The stage after which less of a release is left: one at a time until the controller has the workload, from then on those by
+/// which it gives the workload back.
+fn back(delegation: &Delegation, standing: &Standing, stage: Stage) -> Stage {
+    let before = || standing.preceding(stage).filter(|before| *before != Stage::Idle);
+    match stage {
+        Stage::Idle | Stage::Tidy => Stage::Tidy,
+        Stage::Keep | Stage::HandOver => before().unwrap_or(Stage::Tidy),
+        Stage::Bootstrap if delegation.stays => Stage::Tidy,
+        Stage::Bootstrap | Stage::Vacate | Stage::Trigger => {
+            let is_given_back = standing.fits(Stage::Suspend, delegation);
+            let after = standing.following(Stage::Suspend).filter(|_| is_given_back);
+            after.unwrap_or(Stage::Suspend)
+        }
+        Stage::Suspend | Stage::GiveBack => standing.following(stage).unwrap_or(Stage::Tidy),
+    }
 }
 
 /// The image that ran before, back on the workload; `None` where it has it.
@@ -177,7 +193,8 @@ fn check(after: &Application, delegation: &Delegation, stage: Stage) -> Result<(
         let facts = Facts::of(after, delegation, environment);
         let is_meant = match stage {
             Stage::Tidy => facts.service != Service::Parked && facts.given != Given::Suspended,
-            stage => facts.stage(delegation.stays) == Some(stage),
+            stage if delegation.stays => facts.stage(delegation) == Some(stage),
+            stage => facts.fits(stage, delegation),
         };
         if !is_meant {
             return Err(layout::undone(after, name));
@@ -204,23 +221,33 @@ impl Step<'_> {
             return Ok(edits);
         }
         match stage {
-            Stage::Keep => edits.extend(self.service(Service::Kept)),
-            Stage::HandOver => edits.extend(self.service(Service::Parked)),
-            Stage::Bootstrap => edits.extend(self.given(Given::Active)?),
-            Stage::Trigger => edits.push(self.tag()),
-            Stage::Suspend => edits.extend(self.given(Given::Suspended)?),
-            Stage::GiveBack => edits.extend(self.service(Service::Kept)),
             // The controller stays: what waited for its end goes.
-            Stage::Tidy if self.facts.given == Given::Active => {
+            Stage::Tidy if self.facts.given == Given::Active && !self.is_over() => {
                 let parked = parked(self.application, self.delegation, &self.environment.name);
                 edits.extend(parked.map(Edit::Forget));
             }
-            Stage::Idle | Stage::Tidy => {
-                edits.extend(self.given(Given::No)?);
-                edits.extend(self.service(Service::Own));
+            Stage::Trigger => edits.push(self.tag()),
+            stage => {
+                let stage = if stage == Stage::Tidy { Stage::Idle } else { stage };
+                let takes = self.delegation.controller.controller().takes();
+                let Some(row) = stage.row(takes, self.facts.is_routed) else {
+                    return Ok(edits);
+                };
+                edits.extend(self.pods(row.has_pods));
+                if row.given != self.facts.given {
+                    edits.extend(self.given(row.given)?);
+                }
+                if row.service != self.facts.service || stage == Stage::Idle {
+                    edits.extend(self.service(row.service)?);
+                }
             }
         }
         Ok(edits)
+    }
+
+    /// Whether the workload has all that it needs to be without the controller.
+    fn is_over(&self) -> bool {
+        self.facts.fits(Stage::Suspend, self.delegation)
     }
 
     fn tag(&self) -> Edit {
@@ -230,9 +257,13 @@ impl Step<'_> {
         }
     }
 
-    fn service(&self, wanted: Service) -> Option<Edit> {
+    fn service(&self, wanted: Service) -> Result<Vec<Edit>, Diagnostic> {
+        let controller = self.delegation.controller.controller();
+        if controller.takes() == Takes::Pods {
+            return self.split(wanted == Service::Split);
+        }
         let own = own_service(self.delegation, self.environment);
-        match (wanted, own) {
+        let edit = match (wanted, own) {
             (Service::Kept, None) => {
                 parked(self.application, self.delegation, &self.environment.name).map(Edit::Unpark)
             }
@@ -243,7 +274,55 @@ impl Step<'_> {
                 workload: self.delegation.workload.clone(),
             }),
             _ => None,
-        }
+        };
+        Ok(edit.into_iter().collect())
+    }
+
+    /// A second Service and routes that name it, or no more.
+    fn split(&self, is_split: bool) -> Result<Vec<Edit>, Diagnostic> {
+        let Delegation { workload, .. } = self.delegation;
+        let controller = self.delegation.controller.controller();
+        let wanted = controller.with_split(self.environment, workload, is_split)?;
+        let edit = |wanted| match wanted {
+            Wanted::Say { object, value } => say(object, value),
+            Wanted::Remove(object) => Some(Edit::Remove {
+                at: object.origin.clone(),
+            }),
+            Wanted::Add { beside, value } => Some(Edit::Add {
+                beside: beside.origin.clone(),
+                file: format!("{workload}-canary.yaml"),
+                header: format!(
+                    "# Where {} sends requests to the new pods of {workload}.\n",
+                    self.delegation.controller.as_str()
+                ),
+                value,
+            }),
+        };
+        Ok(wanted.into_iter().filter_map(edit).collect())
+    }
+
+    /// The workload's own number of pods: none, or as many as the controller's object asks for.
+    fn pods(&self, wanted: Option<bool>) -> Option<Edit> {
+        let wanted = wanted.filter(|wanted| *wanted != self.facts.has_pods)?;
+        let Delegation {
+            workload, controller, ..
+        } = self.delegation;
+        let name = &self.environment.name;
+        let deployment = self.application.deployed(name, workload, "apps", "Deployment")?;
+        let count = match wanted {
+            true => {
+                let object = controller.controller().object(self.environment, workload)?;
+                object
+                    .value
+                    .pointer("/spec/replicas")
+                    .cloned()
+                    .unwrap_or(json!(1))
+            }
+            false => json!(0),
+        };
+        let mut value = deployment.value.clone();
+        value["spec"]["replicas"] = count;
+        say(deployment, value)
     }
 
     fn given(&self, wanted: Given) -> Result<Option<Edit>, Diagnostic> {
@@ -254,7 +333,8 @@ impl Step<'_> {
                 at: object.origin.clone(),
             }),
             (Given::Active | Given::Suspended, Some(object)) => {
-                let value = controller.with_suspended(object, wanted == Given::Suspended)?;
+                let is_suspended = wanted == Given::Suspended;
+                let value = controller.with_suspended(self.environment, object, is_suspended)?;
                 say(object, value)
             }
             (Given::Active | Given::Suspended, None) => Some(self.new_object()?),
@@ -274,18 +354,22 @@ impl Step<'_> {
             let message = format!("`{workload}` is not in {}", environment.name);
             Diagnostic::error(Code::UnknownName, message).at(delegation.origin.below(&["workload"]))
         })?;
-        let parked = parked(application, delegation, &environment.name).ok_or_else(|| {
+        let controller = delegation.controller.controller();
+        let service = match controller.takes() {
+            Takes::Service => parked(application, delegation, &environment.name).map(|parked| parked.value),
+            Takes::Pods => own_service(delegation, environment).map(|service| service.value.clone()),
+        };
+        let service = service.ok_or_else(|| {
             let message = format!(
-                "the Service of `{workload}` does not wait in the files of {}",
+                "the Service of `{workload}` is not in the files of {}",
                 environment.name
             );
             Diagnostic::error(Code::AmbiguousPhase, message).at(deployment.origin.clone())
         })?;
-        let controller = delegation.controller.controller();
-        let value = controller.new_object(application, delegation, environment, &parked.value)?;
+        let value = controller.new_object(application, delegation, environment, &service)?;
         Ok(Edit::Add {
             beside: deployment.origin.clone(),
-            file: format!("{workload}-canary.yaml"),
+            file: controller.file(workload),
             header: format!(
                 "# How {} moves the requests of {workload} to a new image; edit it as you like.\n",
                 delegation.controller.as_str()

@@ -32,7 +32,7 @@ pub use diagnostics::Subject;
 pub use forecast::{Forecast, ReadyPods, forecast};
 pub use invariants::{CounterExample, Invariant, Withdrawn};
 pub use order::Order;
-pub(crate) use pods::{PodGroup, Pods, WORKLOADS};
+pub(crate) use pods::{PodGroup, Pods, ROLLOUT, WORKLOADS};
 pub use repair::{Repair, repair};
 pub(crate) use traffic::Traffic;
 pub use traffic::{Caller, Entry, Failure, FailureKind, Outcome, Request};

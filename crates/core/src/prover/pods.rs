@@ -87,8 +87,12 @@ pub(crate) const WORKLOADS: [(&str, &str); 4] = [
     ("apps", "ReplicaSet"),
 ];
 
+/// The kind of Argo Rollouts that makes pods as a Deployment does, after a template of its own or a Deployment's.
+pub(crate) const ROLLOUT: (&str, &str) = ("argoproj.io", "Rollout");
+
 pub(super) fn is_workload(object: &ObjectRef) -> bool {
-    WORKLOADS.iter().any(|(group, kind)| object.is(group, kind))
+    let mut kinds = WORKLOADS.iter().chain([&ROLLOUT]);
+    kinds.any(|(group, kind)| object.is(group, kind))
 }
 
 /// Whether a change makes new pods. Source: Kubernetes, a rollout is triggered by a change of the pod template.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::argo_rollouts::{Behind, Rollouts};
 use super::{is_backend, reselected};
 use crate::manifest::{Manifest, ObjectRef, mentions};
 use crate::prover::{
@@ -18,6 +19,7 @@ use crate::selector::{selectors, selects};
 pub(super) struct Cluster {
     pub(super) services: Vec<Versions<Service>>,
     pub(super) workloads: Vec<Versions<Option<PodGroup>>>,
+    rollouts: Rollouts,
     autoscalers: Vec<Versions<Autoscaler>>,
 }
 
@@ -38,7 +40,9 @@ impl Cluster {
             workloads: WORKLOADS
                 .iter()
                 .flat_map(|(group, kind)| world.read(group, kind, PodGroup::of))
+                .chain(Rollouts::groups(world))
                 .collect(),
+            rollouts: Rollouts::new(world),
             autoscalers: [
                 world.read(
                     "autoscaling",
@@ -92,7 +96,7 @@ impl Cluster {
                     continue;
                 };
                 let count = self.floor(state, group) * halves;
-                if count > 0 {
+                if count > 0 && self.rollouts.leaves(state, group) {
                     groups.push((group, count));
                 }
             }
@@ -118,7 +122,17 @@ impl Cluster {
             pods.namespace == service.namespace
                 && wanted.iter().all(|(key, value)| label(key) == Some(*value))
         });
-        groups.into_iter().filter(|(pods, _)| port.is_on(pods)).collect()
+        let behind = match groups.is_empty() {
+            true => Behind::All,
+            false => self.rollouts.behind(state, service),
+        };
+        let is_behind = |pods: &PodGroup| match behind {
+            Behind::All => true,
+            Behind::Of(workload) => pods.workload == workload,
+            Behind::Gone => false,
+        };
+        let behind = groups.into_iter().filter(|(pods, _)| is_behind(pods));
+        behind.filter(|(pods, _)| port.is_on(pods)).collect()
     }
 
     /// To the pods behind a port of a Service; what is not there is answered with this status.
@@ -303,6 +317,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("apps", "StatefulSet"),
     ("apps", "DaemonSet"),
     ("apps", "ReplicaSet"),
+    ("argoproj.io", "Rollout"),
     ("batch", "CronJob"),
     ("batch", "Job"),
 ];
@@ -460,9 +475,14 @@ impl Autoscaler {
 
     fn of(manifest: &Manifest, least: u64) -> Self {
         let target = manifest.text("/spec/scaleTargetRef/name").unwrap_or_default();
+        let target = match manifest.text("/spec/scaleTargetRef/kind") {
+            // What pods of a Rollout are called: see `argo_rollouts::pods`.
+            Some("Rollout") => format!("Rollout/{target}"),
+            _ => target.to_owned(),
+        };
         Self {
             namespace: manifest.object.namespace.clone().unwrap_or_default(),
-            target: target.to_owned(),
+            target,
             least,
         }
     }

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Controller, ControllerId};
+use super::{Controller, ControllerId, Takes};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Delegation, Environment, Weight};
@@ -58,6 +58,10 @@ impl Controller for Flagger {
         ControllerId::Flagger
     }
 
+    fn takes(&self) -> Takes {
+        Takes::Service
+    }
+
     fn is_used(&self, environment: &Environment) -> bool {
         canaries(environment).next().is_some()
     }
@@ -74,11 +78,20 @@ impl Controller for Flagger {
         service_of(object)
     }
 
-    fn is_suspended(&self, object: &Value) -> bool {
-        is_suspended(object)
+    fn is_suspended(&self, _environment: &Environment, object: &Manifest) -> bool {
+        is_suspended(&object.value)
     }
 
-    fn with_suspended(&self, object: &Manifest, is_suspended: bool) -> Result<Value, Diagnostic> {
+    fn file(&self, workload: &str) -> String {
+        format!("{workload}-canary.yaml")
+    }
+
+    fn with_suspended(
+        &self,
+        _environment: &Environment,
+        object: &Manifest,
+        is_suspended: bool,
+    ) -> Result<Value, Diagnostic> {
         if object.object.api_version != API_VERSION {
             let message = format!(
                 "{} cannot be suspended in {}",
@@ -171,7 +184,11 @@ impl Controller for Flagger {
     }
 
     fn check_start(&self, environment: &Environment, workload: &str) -> Vec<Diagnostic> {
-        lint::before(environment, workload)
+        match self.object(environment, workload) {
+            // Whether it serves is the controller's business.
+            Some(_) => Vec::new(),
+            None => lint::before(environment, workload),
+        }
     }
 
     fn lint(&self, application: &Application) -> Vec<Diagnostic> {

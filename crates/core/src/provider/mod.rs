@@ -13,6 +13,7 @@ use crate::model::{Application, Form, PinnedImage, Release, Routes, Shape, Versi
 use crate::prover::{Traffic, World};
 
 mod app_mesh;
+mod argo_rollouts;
 mod backends;
 mod cluster;
 mod controller;
@@ -26,7 +27,7 @@ mod replicas;
 mod reselected;
 mod smi;
 
-pub use controller::{Controller, ControllerId, System};
+pub use controller::{Controller, ControllerId, System, Takes, Wanted};
 
 /// A traffic system that tidegate can drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
