@@ -496,3 +496,173 @@ fn mistakes_around_a_rollout_are_told() {
         assert!(ended.stdout.contains(text), "{text}\n{}", ended.stdout);
     }
 }
+
+/// A Rollout that moves the weights of a VirtualService, with all that it names.
+const ROUTED: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: 'shop/web:1.0'}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web-canary, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: shop}
+spec:
+  hosts: [web]
+  http:
+    - name: primary
+      route: [{destination: {host: web}, weight: 100}, {destination: {host: web-canary.shop}, weight: 0}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web, namespace: shop}
+spec: {host: web, subsets: [{name: old, labels: {app: web}}, {name: new, labels: {app: web}}]}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 3
+  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  strategy:
+    canary:
+      canaryService: web-canary
+      stableService: web
+      trafficRouting: {managedRoutes: [{name: testers}], istio: {virtualService: {name: web, routes: [primary]}}}
+      steps:
+        - setWeight: 10
+        - pause: {}
+";
+
+/// What makes a Rollout invalid is told as Argo Rollouts' own linter tells it: where the two find something.
+#[test]
+fn check_finds_an_invalid_rollout_where_the_linter_does() {
+    let linter = crate::rollouts::Linter::find();
+    let scale = "- setCanaryScale: {replicas: 1}";
+    let header = |name: &str| {
+        format!("- setHeaderRoute: {{name: {name}, match: [{{headerName: a, headerValue: {{exact: b}}}}]}}")
+    };
+    let subsets = ROUTED
+        .replace("{host: web}", "{host: web, subset: old}")
+        .replace("{host: web-canary.shop}", "{host: web, subset: new}");
+    let rule = "destinationRule: {name: web, stableSubsetName: old, canarySubsetName: new}, virtualService";
+    let with = |from: &str, to: &str| {
+        assert!(ROUTED.contains(from), "{from}");
+        ROUTED.replace(from, to)
+    };
+    let rows: Vec<(&str, String, bool)> = vec![
+        ("fine", ROUTED.to_owned(), true),
+        ("its only route, unnamed", with(", routes: [primary]", ""), true),
+        (
+            "a share beyond all",
+            with("setWeight: 10", "setWeight: 101"),
+            false,
+        ),
+        (
+            "two things in a step",
+            with("- pause: {}", "- {pause: {}, setWeight: 20}"),
+            false,
+        ),
+        ("nothing in a step", with("- pause: {}", "- {}"), false),
+        ("scale with routes", with("- setWeight: 10", scale), true),
+        (
+            "a managed route",
+            with("- setWeight: 10", &header("testers")),
+            true,
+        ),
+        (
+            "a route that is not managed",
+            with("- setWeight: 10", &header("others")),
+            false,
+        ),
+        (
+            "one Service for both",
+            with("canaryService: web-canary", "canaryService: web"),
+            false,
+        ),
+        (
+            "no Service for the new pods",
+            with("      canaryService: web-canary\n", ""),
+            false,
+        ),
+        (
+            "another Service in the route",
+            with("web-canary.shop", "web-other.shop"),
+            false,
+        ),
+        (
+            "a route that is not there",
+            with("routes: [primary]", "routes: [other]"),
+            false,
+        ),
+        (
+            "two routes, none named",
+            with(", routes: [primary]", "").replace(
+                "    - name: primary",
+                "    - route: [{destination: {host: web}}]\n    - name: primary",
+            ),
+            false,
+        ),
+        (
+            "a Service of other pods",
+            with(
+                "web-canary, namespace: shop}\nspec: {selector: {app: web}",
+                "web-canary, namespace: shop}\nspec: {selector: {app: wab}",
+            ),
+            false,
+        ),
+        (
+            "two strategies",
+            with(
+                "    canary:\n",
+                "    blueGreen: {activeService: web, previewService: web-canary}\n    canary:\n",
+            ),
+            false,
+        ),
+        (
+            "no strategy",
+            ROUTED.split("  strategy:").next().unwrap_or_default().to_owned(),
+            false,
+        ),
+        ("subsets", subsets.replace("virtualService", rule), true),
+        (
+            "a subset that the route has not",
+            subsets
+                .replace("virtualService", rule)
+                .replace("subset: new", "subset: newer"),
+            false,
+        ),
+    ];
+    let repository = Repository::with(&[("web.yaml", ROUTED)]);
+    repository.git(&["init", "--quiet"]);
+    repository.commit("start");
+    for (name, text, is_valid) in &rows {
+        repository.write("web.yaml", text);
+        repository.commit(name);
+        let ended = repository.run(&["check"]);
+        assert_eq!(ended.code, Some(i32::from(!is_valid)), "{name}\n{}", ended.stdout);
+    }
+    let Some(linter) = linter else { return };
+    let streams: Vec<String> = rows
+        .iter()
+        .map(|(_, text, _)| crate::admitted::with_templates(text))
+        .collect();
+    for ((name, _, is_valid), refused) in rows.iter().zip(linter.lint(&streams)) {
+        assert_eq!(refused.is_empty(), *is_valid, "{name}: {refused:?}");
+    }
+}
