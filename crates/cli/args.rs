@@ -212,6 +212,13 @@ pub(crate) struct InitArgs {
     /// Percent to the canary, step by step (default: 1,5,25,50,100)
     #[arg(long, value_name = "PERCENT", value_delimiter = ',')]
     pub(crate) steps: Option<Vec<u64>>,
+    /// Requests that meet the canary before the steps: header:NAME=VALUE, cookie:NAME=VALUE or uri:PATH, where VALUE* is how it
+    /// begins; several are any of them
+    #[arg(long = "match", value_name = "MATCH")]
+    pub(crate) matches: Vec<String>,
+    /// Send copies of this share of the requests to the canary before the steps
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) mirror: Option<String>,
     /// Take over a canary made by hand
     #[arg(long)]
     pub(crate) adopt: bool,

@@ -242,6 +242,80 @@ const OVERLAYS: Life = Life {
     workload: "reviews",
 };
 
+/// The guide's set-up, with requests of one user's that meet the canary first: see `my_service_previews_in_staging`.
+const MY_SERVICE_PREVIEW: Life = Life {
+    folder: "life-preview",
+    init: &["init", "--stable-tag", DIGEST, "--steps", "50,100"],
+    ..MY_SERVICE
+};
+
+/// As in the seed: one user meets the new reviews first.
+const BOOKINFO_PREVIEW: Life = Life {
+    folder: "life-preview",
+    init: &[
+        "init",
+        "--canary-tag",
+        "1.21.0",
+        "--steps",
+        "50,100",
+        "--match",
+        "header:end-user=jason",
+    ],
+    ..BOOKINFO
+};
+
+const REVIEWS_PREVIEW: Life = Life {
+    folder: "life-preview",
+    init: &[
+        "init",
+        "--canary-tag",
+        "1.17.0",
+        "--steps",
+        "50,100",
+        "--match",
+        "cookie:canary=always",
+        "--match",
+        "uri:/beta*",
+        "--mirror",
+        "10%",
+    ],
+    ..REVIEWS
+};
+
+const METAL_PREVIEW: Life = Life {
+    folder: "life-metal-preview",
+    init: &[
+        "init",
+        "--workload",
+        "metal-v1",
+        "--canary-tag",
+        "v2.0",
+        "--steps",
+        "50,100",
+        "--match",
+        "header:end-user=jason",
+        "--match",
+        "uri:/beta*",
+    ],
+    ..METAL
+};
+
+const OVERLAYS_PREVIEW: Life = Life {
+    folder: "life-preview",
+    init: &[
+        "init",
+        "--canary-tag",
+        "1.17.0",
+        "--steps",
+        "100",
+        "--match",
+        "header:end-user=jason",
+        "--mirror",
+        "100",
+    ],
+    ..OVERLAYS
+};
+
 /// The guide's set-up in each traffic system.
 const LIVES: [&Life; 11] = [
     &MY_SERVICE,
@@ -375,11 +449,52 @@ fn search_lives_in_a_monorepo_and_leaves_nothing_behind() {
     live(&SEARCH);
 }
 
+#[test]
+fn bookinfo_shows_one_user_the_new_version_first() {
+    live(&BOOKINFO_PREVIEW);
+}
+
+#[test]
+fn reviews_are_previewed_by_cookie_and_path_and_by_copies() {
+    live(&REVIEWS_PREVIEW);
+}
+
+#[test]
+fn metal_is_previewed_by_routes_of_higher_priority() {
+    live(&METAL_PREVIEW);
+}
+
+#[test]
+fn reviews_in_overlays_are_previewed() {
+    live(&OVERLAYS_PREVIEW);
+}
+
+/// One environment has chosen requests, the other has none: it is parked meanwhile.
+#[test]
+fn my_service_previews_in_staging() {
+    live_with(&MY_SERVICE_PREVIEW, Some(in_staging));
+}
+
+fn in_staging(repository: &Repository) {
+    let steps = "    # Percent to the canary, one step";
+    let own = "    environments:\n      staging:\n        match:\n          - headers: {end-user: {exact: jason}}\n";
+    repository.replace("gap/tidegate.yaml", steps, &format!("{own}{steps}"));
+}
+
 fn live(life: &Life) {
+    live_with(life, None);
+}
+
+/// A life in which a person edits the release file after `init`.
+fn live_with(life: &Life, edit: Option<fn(&Repository)>) {
     let repository = Repository::of(life.fixture);
     let start = repository.tree();
     let mut journal = Journal::new(life);
     journal.step(&repository, "init", life.init);
+    if let Some(edit) = edit {
+        edit(&repository);
+        journal.record(&repository, "edit");
+    }
     let phases: &[&str] = match life.promotes {
         [] => &["split", "wire", "widen", "park"],
         // The routes name the copy before it has pods.
@@ -422,6 +537,23 @@ fn live(life: &Life) {
 #[test]
 fn abort_from_every_phase_gives_the_start_back() {
     for life in LIVES {
+        let length = (0..20).find(|stop| !abort_after(life, *stop));
+        assert!(
+            length.is_some_and(|length| length >= 8),
+            "{}: {length:?}",
+            life.fixture
+        );
+    }
+}
+
+#[test]
+fn abort_from_every_phase_with_a_preview_gives_the_start_back() {
+    for life in [
+        &BOOKINFO_PREVIEW,
+        &REVIEWS_PREVIEW,
+        &METAL_PREVIEW,
+        &OVERLAYS_PREVIEW,
+    ] {
         let length = (0..20).find(|stop| !abort_after(life, *stop));
         assert!(
             length.is_some_and(|length| length >= 8),

@@ -31,6 +31,7 @@ mod manifests;
 mod overlays;
 mod patch;
 mod pre_commit;
+mod preview;
 mod readme;
 mod reliability;
 mod replicas;

@@ -81,7 +81,9 @@ fn the_provider_table_is_the_registry() {
         let layouts = LayoutId::ALL.iter().filter(|layout| layout.carries(id.form()));
         let layouts: Vec<String> = layouts.map(|layout| format!("`{}`", layout.as_str())).collect();
         let copy = id.form().copy_runs();
-        let row = format!("| {} | `{copy}` |", layouts.join(", "));
+        let can = id.previews();
+        let [matches, mirrors] = [can.matches, can.mirrors].map(|can| if can { "yes" } else { "no" });
+        let row = format!("| {} | `{copy}` | {matches} | {mirrors} |", layouts.join(", "));
         let start = format!("| `{}` |", id.as_str());
         let mut rows = README.lines().filter(|line| line.starts_with(&start));
         assert!(rows.any(|line| line.ends_with(&row)), "{start} … {row}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// What each room of the core may use. A room not named here is a leaf and uses none of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("adopt", &["model", "provider", "schema"]),
+    ("adopt", &["model", "preview", "provider", "schema"]),
     ("change", &["repo"]),
     (
         "check",
@@ -71,7 +71,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("manifest", &["diagnostic"]),
-    ("model", &["diagnostic", "layout", "manifest", "provider", "repo"]),
+    (
+        "model",
+        &["diagnostic", "layout", "manifest", "preview", "provider", "repo"],
+    ),
     ("phase", &["model", "provider"]),
     (
         "plan",
@@ -86,13 +89,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "transition",
         ],
     ),
+    ("preview", &["diagnostic", "model"]),
     (
         "prover",
         &["argo_cd", "diagnostic", "manifest", "model", "provider", "repo"],
     ),
     (
         "provider",
-        &["argo_cd", "prover", "diagnostic", "manifest", "model", "render"],
+        &[
+            "argo_cd",
+            "prover",
+            "diagnostic",
+            "manifest",
+            "model",
+            "preview",
+            "render",
+        ],
     ),
     (
         "rehearsal",
@@ -109,7 +121,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("release_file", &["change", "diagnostic", "model", "repo"]),
     ("render", &["diagnostic", "manifest", "model", "repo"]),
-    ("schema", &["diagnostic", "model", "provider", "repo"]),
+    ("schema", &["diagnostic", "model", "preview", "provider", "repo"]),
     (
         "standing",
         &["diagnostic", "layout", "model", "phase", "provider"],
@@ -126,6 +138,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "model",
             "phase",
             "plan",
+            "preview",
             "provider",
             "rehearsal",
             "release_file",

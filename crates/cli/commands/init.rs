@@ -1,5 +1,8 @@
 //! `tidegate init`: looks at the repository and writes a release file.
 
+use tidegate_core::diagnostic::{Code, Diagnostic};
+use tidegate_core::preview::{Preview, RequestMatch};
+use tidegate_core::schema::preview::parse_mirror;
 use tidegate_core::start::{self, StartRequest};
 
 use super::write::{Guard, finish};
@@ -7,6 +10,23 @@ use super::{Outcome, Stop};
 use crate::args::InitArgs;
 use crate::report;
 use crate::workspace::Workspace;
+
+/// What `--match` and `--mirror` say.
+fn preview(args: &InitArgs) -> Result<Preview, Diagnostic> {
+    let matches = args.matches.iter().map(|text| RequestMatch::parse(text));
+    let mirror = args.mirror.as_ref().map(|text| {
+        let number = text.strip_suffix('%').unwrap_or(text).parse::<u64>();
+        let percent = number.map_err(|_| {
+            let message = format!("`{text}` is not a share of the requests");
+            Diagnostic::error(Code::InvalidValue, message).hint("write it in percent: --mirror 10%")
+        })?;
+        parse_mirror(percent)
+    });
+    Ok(Preview {
+        matches: matches.collect::<Result<_, _>>()?,
+        mirror: mirror.transpose()?,
+    })
+}
 
 pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Stop> {
     let folder = workspace.application_folder("init")?;
@@ -17,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Sto
         stable_tag: args.stable_tag.clone(),
         canary_tag: args.canary_tag.clone(),
         steps: args.steps.clone(),
+        preview: preview(args)?,
         adopt: args.adopt,
     };
     let started = start::start(&checkout, &request)?;

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use tidegate_core::delegated::{self, Given, Stage};
-use tidegate_core::model::{Application, Delegation, Form, Release, Routes};
+use tidegate_core::model::{Application, Delegation, Form, Release, Routes, Weight};
 use tidegate_core::phase::{Incomplete, Phase, Position};
+use tidegate_core::preview::Preview;
 use tidegate_core::standing::Standing;
 
 use super::{bars, escape};
@@ -43,6 +44,12 @@ pub(crate) fn text(standpoint: &Standpoint<'_>, width: Option<usize>) -> String 
     let inner = width.map(|width| width.saturating_sub(2));
     for line in bars::render(&routes, inner).lines() {
         text.push_str(&format!("  {line}\n"));
+    }
+    for (name, routes) in &routes {
+        if let Routes::Preview(share) = routes {
+            let preview = seen(release.preview(name), *share);
+            text.push_str(&format!("  preview in {}: {}\n", escape(name), escape(&preview)));
+        }
     }
     for incomplete in incompletes(&standing.position) {
         text.push_str(&format!("  for {} is missing:\n", incomplete.phase));
@@ -143,6 +150,7 @@ impl Delegated<'_> {
                     },
                     stable_percent: None,
                     canary_percent: None,
+                    preview: false,
                 })
                 .collect(),
             missing: Vec::new(),
@@ -170,7 +178,17 @@ fn position(position: &Position, form: Form) -> String {
 
 fn ahead(release: &Release, standing: &Standing, next: &str) -> String {
     match &standing.position {
-        Position::At(Phase::Park | Phase::Ramp) => {
+        Position::At(Phase::Park | Phase::Preview) if standing.is_preview_ahead(release, None) => {
+            let about = Phase::Preview.about(release.provider.form());
+            format!("{}: {about} (`{next}`)", Phase::Preview)
+        }
+        Position::At(Phase::Park | Phase::Preview) if is_one_switch(release, standing) => {
+            format!(
+                "{}: everything to the canary in one switch (`{next}`)",
+                Phase::Hold
+            )
+        }
+        Position::At(Phase::Park | Phase::Preview | Phase::Ramp) => {
             let step = |(name, routes): (&String, Routes)| {
                 let weight = routes.canary()?;
                 let step = release.steps(name).iter().find(|step| **step > weight)?;
@@ -209,6 +227,25 @@ fn ahead(release: &Release, standing: &Standing, next: &str) -> String {
     }
 }
 
+/// What of a preview is on: copies only while the canary gets no share.
+fn seen(preview: &Preview, share: Weight) -> String {
+    let Preview { matches, mirror } = preview;
+    let on = Preview {
+        matches: matches.clone(),
+        mirror: mirror.filter(|_| share == Weight::ZERO),
+    };
+    match on.is_empty() {
+        true => "requests that the release file does not name".to_owned(),
+        false => on.to_string(),
+    }
+}
+
+/// Whether every environment goes from nothing to everything: a blue-green release.
+fn is_one_switch(release: &Release, standing: &Standing) -> bool {
+    let mut names = standing.environments.keys();
+    names.all(|name| release.steps(name) == [Weight::FULL])
+}
+
 fn incompletes(position: &Position) -> Vec<&Incomplete> {
     match position {
         Position::Between(one, other) => vec![one, other],
@@ -245,6 +282,8 @@ struct Environment<'a> {
     routes: &'static str,
     stable_percent: Option<u8>,
     canary_percent: Option<u8>,
+    /// Whether requests that the release chooses, or copies, reach the canary besides.
+    preview: bool,
 }
 
 #[derive(Serialize)]
@@ -265,7 +304,7 @@ struct Drift {
 ///
 /// Shape: `schema`; `releases[]` with `phases` (one, or two where the files can be read as either), `state`
 /// (`at`, `between`, `ambiguous`, `unclear`, `disagree`), shares in percent per environment (null where no version
-/// is named, or where a controller moves the requests), what is missing for a phase, and drift. Fields are added, never renamed, within v1.
+/// is named, or where a controller moves the requests), whether a `preview` is on, what is missing for a phase, and drift. Fields are added, never renamed, within v1.
 pub(crate) fn json(
     standpoints: &[Standpoint<'_>],
     delegated: &[Delegated<'_>],
@@ -304,11 +343,12 @@ fn entry<'a>(standpoint: &'a Standpoint<'a>) -> Entry<'a> {
         routes: match observed.routes {
             Routes::Plain => "plain",
             Routes::CanaryOnly => "canary-only",
-            Routes::Both(_) => "both",
+            Routes::Both(_) | Routes::Preview(_) => "both",
             Routes::Between(..) => "between",
         },
         stable_percent: observed.routes.canary().map(|canary| canary.rest().percent()),
         canary_percent: observed.routes.canary().map(|canary| canary.percent()),
+        preview: matches!(observed.routes, Routes::Preview(_)),
     };
     let missing = incompletes(&standing.position)
         .into_iter()

@@ -48,6 +48,9 @@ pub(crate) fn about(transition: &Transition) -> &'static str {
 /// The shares of an environment: `stable/canary`, or that no version is named.
 pub(crate) fn shares(routes: Routes) -> String {
     match routes.canary() {
+        Some(canary) if matches!(routes, Routes::Preview(_)) => {
+            format!("{}/{canary} and preview", canary.rest())
+        }
         Some(canary) => format!("{}/{canary}", canary.rest()),
         None => "one version".to_owned(),
     }

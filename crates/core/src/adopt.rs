@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::model::{Application, Form, Method, Order, PinnedImage, Release, Version, Weight, Workload};
+use crate::preview::Preview;
 use crate::provider::{CANARY_LABEL, ProviderId, VERSION_LABEL};
 use crate::schema::release::DEFAULT_STEPS;
 
@@ -104,6 +105,8 @@ fn by_hand(workload: &Workload, copy: String, copy_runs: Version, provider: Prov
             .filter_map(|step| Weight::new((*step).into()))
             .collect(),
         environment_steps: IndexMap::new(),
+        preview: Preview::default(),
+        environment_previews: IndexMap::new(),
         origin: None,
     }
 }

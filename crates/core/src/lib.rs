@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod model;
 pub mod phase;
 pub mod plan;
+pub mod preview;
 pub mod prover;
 pub mod provider;
 mod rehearsal;

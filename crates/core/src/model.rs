@@ -13,6 +13,7 @@ use tidegate_yaml::Stream;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::layout::LayoutId;
 use crate::manifest::{Manifest, ManifestSet, ObjectRef};
+use crate::preview::Preview;
 use crate::repo::RepoPath;
 
 /// One deployable unit as its repository describes it, with everything later stages need.
@@ -236,6 +237,10 @@ pub struct Release {
     pub steps: Vec<Weight>,
     /// Steps of environments that have their own.
     pub environment_steps: IndexMap<String, Vec<Weight>>,
+    /// Requests that meet the canary before its share of the others grows.
+    pub preview: Preview,
+    /// Those of environments that have their own.
+    pub environment_previews: IndexMap<String, Preview>,
     /// Whether objects of the release say when one sync of Argo CD applies and deletes them, besides.
     pub order: Order,
     /// Where the release is written; `None` for a canary made by hand, read from the files alone.
@@ -285,6 +290,35 @@ impl Release {
         self.environment_steps.get(environment).unwrap_or(&self.steps)
     }
 
+    /// The requests of an environment that meet the canary before its share of the others grows.
+    pub fn preview(&self, environment: &str) -> &Preview {
+        self.environment_previews
+            .get(environment)
+            .unwrap_or(&self.preview)
+    }
+
+    /// The routes that give the canary a share, and the preview besides, as far as it still makes a difference.
+    pub fn previewed(&self, environment: &str, share: Weight) -> Routes {
+        let Preview { matches, mirror } = self.preview(environment);
+        let is_seen = match share {
+            Weight::FULL => false,
+            Weight::ZERO => !matches.is_empty() || mirror.is_some(),
+            _ => !matches.is_empty(),
+        };
+        match is_seen {
+            true => Routes::Preview(share),
+            false => Routes::Both(share),
+        }
+    }
+
+    /// The routes that give the canary another share, with the preview if it is on.
+    pub fn shared(&self, environment: &str, now: Routes, share: Weight) -> Routes {
+        match now {
+            Routes::Preview(_) => self.previewed(environment, share),
+            _ => Routes::Both(share),
+        }
+    }
+
     /// The workload that runs a version while the copy exists.
     pub fn workload_of(&self, version: Version) -> &str {
         match version == self.copy_runs {
@@ -331,6 +365,8 @@ pub enum Routes {
     CanaryOnly,
     /// Both are named; the canary gets this share, the stable version the rest.
     Both(Weight),
+    /// The same, and the requests of the release's preview meet the canary whatever its share is.
+    Preview(Weight),
     /// On the way from one share to another, the smaller first: each version has what it needs for the share in which
     /// it gets more. Only where shares follow from pods, which have to be there before others may go.
     Between(Weight, Weight),
@@ -342,7 +378,7 @@ impl Routes {
         match self {
             Self::Plain => None,
             Self::CanaryOnly => Some(Weight::FULL),
-            Self::Both(weight) => Some(weight),
+            Self::Both(weight) | Self::Preview(weight) => Some(weight),
             Self::Between(low, high) => {
                 let (stable, canary) = (u64::from(low.rest().percent()), u64::from(high.percent()));
                 Weight::new((100 * canary + (stable + canary) / 2) / (stable + canary))
@@ -354,7 +390,7 @@ impl Routes {
     pub fn range(self) -> Option<(Weight, Weight)> {
         match self {
             Self::Plain | Self::CanaryOnly => None,
-            Self::Both(weight) => Some((weight, weight)),
+            Self::Both(weight) | Self::Preview(weight) => Some((weight, weight)),
             Self::Between(low, high) => Some((low, high)),
         }
     }

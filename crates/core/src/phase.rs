@@ -23,6 +23,8 @@ pub enum Phase {
     Widen,
     /// The routes name both versions; everything goes to the stable one.
     Park,
+    /// Requests that the release chooses meet the canary; all others are as in `park`.
+    Preview,
     /// The routes name both versions; the canary gets some requests.
     Ramp,
     /// The routes name both versions; everything goes to the canary.
@@ -43,12 +45,13 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Idle,
         Self::Split,
         Self::Wire,
         Self::Widen,
         Self::Park,
+        Self::Preview,
         Self::Ramp,
         Self::Hold,
         Self::Promote,
@@ -67,6 +70,7 @@ impl Phase {
             Self::Wire => "wire",
             Self::Widen => "widen",
             Self::Park => "park",
+            Self::Preview => "preview",
             Self::Ramp => "ramp",
             Self::Hold => "hold",
             Self::Promote => "promote",
@@ -100,6 +104,9 @@ impl Phase {
                 "start the new version beside the workload; everything stays where it is"
             }
             (Self::Park, Form::Replicas) => "write the new version beside the workload, without a pod",
+            (Self::Preview, _) => {
+                "let the requests that the release chooses meet the canary; the others stay where they are"
+            }
             (Self::Ramp, _) => "raise the canary's share step by step",
             (Self::Hold, Form::Replicas) => "all pods are the canary's",
             (Self::Hold, Form::Subsets) => "everything to the canary; the stable copy still stands by",
@@ -136,6 +143,7 @@ impl Phase {
             Form::Backends => &[Self::Wire, Self::Widen, Self::Unroute, Self::Unwire],
             Form::Pinned => &[Self::Split, Self::Widen, Self::Unroute, Self::Unwire],
             Form::Replicas => &[
+                Self::Preview,
                 Self::Split,
                 Self::Wire,
                 Self::Widen,
@@ -172,7 +180,7 @@ impl Phase {
             Self::Split => row(true, true, true, false, Named::None),
             Self::Wire => row(true, true, true, false, Named::Canary),
             Self::Widen => row(true, true, true, true, Named::Canary),
-            Self::Park | Self::Ramp | Self::Hold | Self::Promote | Self::Settle => {
+            Self::Park | Self::Preview | Self::Ramp | Self::Hold | Self::Promote | Self::Settle => {
                 row(true, true, true, true, Named::Both)
             }
             Self::Retire => row(true, false, true, false, Named::Canary),
@@ -233,7 +241,7 @@ impl Phase {
             (Named::None, _) => Routes::Plain,
             (Named::Canary, _) => Routes::CanaryOnly,
             (Named::Both, _) if matches!(self, Self::Hold | Self::Promote) => Routes::Both(Weight::FULL),
-            (Named::Both, Routes::Both(weight)) if self == Self::Ramp => Routes::Both(weight),
+            (Named::Both, Routes::Both(_) | Routes::Preview(_)) if self == Self::Ramp => now,
             (Named::Both, _) => Routes::Both(Weight::ZERO),
         }
     }
@@ -242,7 +250,7 @@ impl Phase {
     pub fn is_per_environment(self) -> bool {
         matches!(
             self,
-            Self::Wire | Self::Park | Self::Ramp | Self::Hold | Self::Settle | Self::Unroute
+            Self::Wire | Self::Park | Self::Preview | Self::Ramp | Self::Hold | Self::Settle | Self::Unroute
         )
     }
 }
@@ -275,7 +283,7 @@ impl Row {
         let routes = match observed.routes {
             Routes::Plain => Named::None,
             Routes::CanaryOnly => Named::Canary,
-            Routes::Both(_) | Routes::Between(..) => Named::Both,
+            Routes::Both(_) | Routes::Preview(_) | Routes::Between(..) => Named::Both,
         };
         let Observed {
             labels,
@@ -398,7 +406,7 @@ pub fn recognise(environments: &IndexMap<String, Observed>, form: Form, is_recor
             phase => Position::At(phase),
         };
     }
-    let weighted = |phase: &Phase| matches!(phase, Phase::Ramp | Phase::Hold);
+    let weighted = |phase: &Phase| matches!(phase, Phase::Preview | Phase::Ramp | Phase::Hold);
     let neighbours = Phase::all(form).zip(Phase::all(form).skip(1));
     let mut neighbours = neighbours.filter(|(_, other)| !weighted(other) && *other != Phase::Tidy);
     let fits = |(one, other): &(Phase, Phase)| {
@@ -416,7 +424,7 @@ pub fn recognise(environments: &IndexMap<String, Observed>, form: Form, is_recor
         return Position::Disagree(named.collect());
     }
     let mut nearest: Vec<_> = Phase::all(form)
-        .filter(|phase| !matches!(phase, Phase::Tidy | Phase::Ramp | Phase::Hold))
+        .filter(|phase| !matches!(phase, Phase::Tidy | Phase::Preview | Phase::Ramp | Phase::Hold))
         // Where weights rest on the stable version, completing another phase would move them to the canary.
         .filter(|phase| *phase == Phase::Park || !has_weights(environments))
         .map(|phase| incomplete(phase, form, environments))
@@ -438,6 +446,8 @@ fn has_resting_weight(observed: &Observed, one: Phase, other: Phase) -> bool {
         Routes::Both(weight) if other == Phase::Park => weight == Weight::ZERO,
         Routes::Both(weight) if one == Phase::Hold => weight == Weight::FULL,
         Routes::Both(weight) if one == Phase::Settle => weight == Weight::ZERO,
+        // A preview is between two resting points with weights alone.
+        Routes::Preview(_) => false,
         Routes::Between(..) => other == Phase::Settle,
         _ => true,
     }
@@ -450,24 +460,30 @@ fn phase_of(observed: &Observed, form: Form) -> Option<Phase> {
     match observed.routes {
         Routes::Both(Weight::ZERO) if is_coming_back => Some(Phase::Settle),
         // Both sides run the same code then, whatever the weights say.
-        Routes::Both(_) | Routes::Between(..) if is_coming_back => Some(Phase::Promote),
-        Routes::Both(_) | Routes::Between(..) if row != Phase::Ramp.row(form) => {
+        Routes::Both(_) | Routes::Preview(_) | Routes::Between(..) if is_coming_back => Some(Phase::Promote),
+        Routes::Both(_) | Routes::Preview(_) | Routes::Between(..) if row != Phase::Ramp.row(form) => {
             Phase::all(form).find(|phase| phase.row(form) == row)
         }
         Routes::Both(Weight::ZERO) => Some(Phase::Park),
-        Routes::Both(Weight::FULL) => Some(Phase::Hold),
-        Routes::Both(_) | Routes::Between(..) => Some(Phase::Ramp),
+        Routes::Preview(Weight::ZERO) => Some(Phase::Preview),
+        Routes::Both(Weight::FULL) | Routes::Preview(Weight::FULL) => Some(Phase::Hold),
+        Routes::Both(_) | Routes::Preview(_) | Routes::Between(..) => Some(Phase::Ramp),
         _ => Phase::all(form).find(|phase| phase.row(form) == row),
     }
 }
 
-/// The phase of all environments together: the same, or `ramp` where only weights differ.
+/// The phase of all environments together: the same, or `ramp` where only weights differ. An environment may have
+/// nothing to preview.
 fn together(phases: &[Phase]) -> Option<Phase> {
     let (first, rest) = phases.split_first()?;
     if rest.iter().all(|phase| phase == first) {
         return Some(*first);
     }
-    let is_weighted = |phase: &Phase| matches!(phase, Phase::Park | Phase::Ramp | Phase::Hold);
+    let is_unshared = |phase: &Phase| matches!(phase, Phase::Park | Phase::Preview);
+    if phases.iter().all(is_unshared) {
+        return Some(Phase::Preview);
+    }
+    let is_weighted = |phase: &Phase| is_unshared(phase) || matches!(phase, Phase::Ramp | Phase::Hold);
     phases.iter().all(is_weighted).then_some(Phase::Ramp)
 }
 
@@ -530,6 +546,7 @@ mod tests {
     fn every_phase_is_recognised_from_its_own_shape() {
         for phase in Phase::all(Form::Subsets) {
             let routes = match phase {
+                Phase::Preview => Routes::Preview(Weight::ZERO),
                 Phase::Ramp => Routes::Both(Weight::new(25).expect("valid")),
                 phase => phase.routes(Form::Subsets, Routes::Plain),
             };
@@ -548,6 +565,17 @@ mod tests {
             [observed(Phase::Hold, staging), observed(Phase::Park, production)],
             &Position::At(Phase::Ramp),
         );
+    }
+
+    #[test]
+    fn an_environment_without_a_preview_does_not_hold_the_others_back() {
+        let preview = || observed(Phase::Preview, Routes::Preview(Weight::ZERO));
+        let park = observed(Phase::Park, Routes::Both(Weight::ZERO));
+        check([preview(), park], &Position::At(Phase::Preview));
+        let hold = observed(Phase::Hold, Routes::Both(Weight::FULL));
+        check([hold, preview()], &Position::At(Phase::Ramp));
+        let ramp = observed(Phase::Ramp, Routes::Preview(Weight::new(10).expect("valid")));
+        check([preview(), ramp], &Position::At(Phase::Ramp));
     }
 
     #[test]
@@ -595,6 +623,7 @@ mod tests {
         let mut names = Vec::new();
         for phase in Phase::all(Form::Backends) {
             let routes = match phase {
+                Phase::Preview => Routes::Preview(Weight::ZERO),
                 Phase::Ramp => Routes::Both(Weight::new(25).expect("valid")),
                 phase => phase.routes(Form::Backends, Routes::Plain),
             };
@@ -611,7 +640,7 @@ mod tests {
         }
         assert_eq!(
             names.join(" "),
-            "idle split park ramp hold promote settle retire tidy"
+            "idle split park preview ramp hold promote settle retire tidy"
         );
     }
 }

@@ -70,7 +70,7 @@ pub fn remaining(checkout: &Checkout<'_>, first: &ChangeSet, workload: &str) -> 
 pub fn undo(transition: &Transition) -> String {
     match &transition.purpose {
         Purpose::Stage(stage) => stage.undo().to_owned(),
-        Purpose::Weights | Purpose::Enter(Phase::Ramp | Phase::Hold) => {
+        Purpose::Weights | Purpose::Enter(Phase::Preview | Phase::Ramp | Phase::Hold) => {
             "tidegate rollback (everything back to the stable version), or revert the commit".to_owned()
         }
         Purpose::Enter(Phase::Retire | Phase::Unroute | Phase::Unwire | Phase::Tidy) => {
@@ -130,7 +130,7 @@ impl Look<'_> {
                 self.image(),
                 self.healthy(Version::Stable),
             ],
-            Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
+            Purpose::Enter(Phase::Preview | Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
                 vec![self.healthy(Version::Canary), self.image()]
             }
             Purpose::Enter(Phase::Retire) => vec![self.virtual_service("gives the canary all requests")],
@@ -155,7 +155,7 @@ impl Look<'_> {
                 self.endpoints(copy, &format!("the pods of `{copy}`, and no others")),
                 self.image(),
             ],
-            Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
+            Purpose::Enter(Phase::Preview | Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
                 vec![self.healthy(Version::Canary), self.image()]
             }
             Purpose::Enter(Phase::Promote) => vec![self.healthy(Version::Canary), routed_to(copy)],
@@ -181,7 +181,7 @@ impl Look<'_> {
         match &transition.purpose {
             Purpose::Enter(Phase::Wire) => vec![self.healthy(Version::Stable)],
             Purpose::Enter(Phase::Park) => vec![routed_to(Version::Stable), self.room()],
-            Purpose::Enter(Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
+            Purpose::Enter(Phase::Preview | Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
                 vec![self.healthy(Version::Canary), self.image()]
             }
             Purpose::Enter(Phase::Promote) => vec![self.healthy(Version::Canary), routed_to(Version::Canary)],

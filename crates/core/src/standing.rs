@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::layout;
-use crate::model::{Application, Release, Routes, Version};
+use crate::model::{Application, Release, Routes, Version, Weight};
 use crate::phase::{Position, recognise};
 use crate::provider::{Observed, observe};
 
@@ -35,6 +35,16 @@ impl Standing {
             .iter()
             .map(|(name, observed)| (name.clone(), observed.routes))
             .collect()
+    }
+
+    /// Whether the release has a preview for an environment that is parked: for this one, or any.
+    pub fn is_preview_ahead(&self, release: &Release, environment: Option<&str>) -> bool {
+        let parked = Routes::Both(Weight::ZERO);
+        self.environments.iter().any(|(name, observed)| {
+            environment.is_none_or(|only| only == name)
+                && observed.routes == parked
+                && release.previewed(name, Weight::ZERO) != parked
+        })
     }
 
     /// Whether the workload runs the new version as its copy does, in some environment.

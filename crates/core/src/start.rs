@@ -13,6 +13,7 @@ use crate::manifest::Manifest;
 use crate::model::{Application, Form, Method, Order, PinnedImage, Release, Version, Weight, Workload};
 use crate::phase::{Phase, Position};
 use crate::plan::Step;
+use crate::preview::{Pattern, Preview, RequestMatch};
 use crate::provider::{CANARY_LABEL, ControllerId, ProviderId, VERSION_LABEL};
 use crate::rehearsal::rehearse;
 use crate::release_file;
@@ -33,6 +34,8 @@ pub struct StartRequest {
     pub canary_tag: Option<String>,
     /// Percent to the canary.
     pub steps: Option<Vec<u64>>,
+    /// The requests that meet the canary before its share of the others grows.
+    pub preview: Preview,
     /// Whether to take over a canary made by hand.
     pub adopt: bool,
 }
@@ -92,6 +95,13 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
         Some(made_by_hand) => adopt(application, made_by_hand, request, &mut assumptions)?,
         None => {
             let mut release = new_release(workload, provider, request, &mut assumptions)?;
+            let refused: Vec<Diagnostic> = provider
+                .refused_preview(&release.preview)
+                .map(|(_, wrong)| wrong)
+                .collect();
+            if !refused.is_empty() {
+                return Err(refused.into());
+            }
             let problems = refusals(application, workload, &release);
             if !problems.is_empty() {
                 return Err(problems.into());
@@ -288,7 +298,8 @@ fn already_recorded(recorded: &Release, request: &StartRequest) -> Result<Start,
     let tag_differs = request.stable_tag.is_some() && request.stable_tag != recorded.stable.tag;
     let steps = request.steps.as_deref().map(parse_steps).transpose()?;
     let steps_differ = steps.is_some_and(|steps| steps != recorded.steps);
-    if !tag_differs && !steps_differ {
+    let preview_differs = !request.preview.is_empty() && request.preview != recorded.preview;
+    if !tag_differs && !steps_differ && !preview_differs {
         let found = format!(
             "workload `{}` has a release already: nothing to write",
             recorded.workload
@@ -306,7 +317,8 @@ fn already_recorded(recorded: &Release, request: &StartRequest) -> Result<Start,
     };
     Err(match tag_differs {
         true => problem.hint("move the pin of a running canary with `tidegate hotfix --stable-tag TAG`"),
-        false => problem.hint("edit `steps` there"),
+        false if steps_differ => problem.hint("edit `steps` there"),
+        false => problem.hint("edit `match` and `mirror` there"),
     }
     .into())
 }
@@ -384,6 +396,8 @@ fn new_release(
         from_replicas: indexmap::IndexMap::new(),
         steps,
         environment_steps: indexmap::IndexMap::new(),
+        preview: request.preview.clone(),
+        environment_previews: indexmap::IndexMap::new(),
         origin: None,
     })
 }
@@ -454,6 +468,15 @@ fn adopt(
     let mut release = made_by_hand.clone();
     if let Some(steps) = &request.steps {
         release.steps = parse_steps(steps)?;
+    }
+    release.preview = request.preview.clone();
+    let refused = release
+        .provider
+        .refused_preview(&release.preview)
+        .map(|(_, wrong)| wrong);
+    let refused: Vec<Diagnostic> = refused.collect();
+    if !refused.is_empty() {
+        return Err(refused.into());
     }
     if let Some(tag) = &request.stable_tag {
         release.stable.tag = Some(tag.clone());
@@ -688,6 +711,8 @@ fn release_text(application: &Application, release: &Release) -> Result<String, 
         from_weight => release.from_weight,
         from_replicas => replicas_text(&release.from_replicas),
         steps => steps.iter().map(u8::to_string).collect::<Vec<_>>().join(", "),
+        matches => release.preview.matches.iter().map(match_text).collect::<Vec<_>>(),
+        mirror => release.preview.mirror.map(Weight::percent),
     };
     fill(include_str!("../../../templates/init/tidegate.yaml"), context)
 }
@@ -711,6 +736,32 @@ fn replicas_text(replicas: &indexmap::IndexMap<String, u64>) -> Option<String> {
     let entry = |(name, count): (&String, &u64)| format!("{}: {count}", scalar(name));
     let entries: Vec<String> = replicas.iter().map(entry).collect();
     (!entries.is_empty()).then(|| format!("{{{}}}", entries.join(", ")))
+}
+
+/// One kind of requests as YAML on one line: `headers: {end-user: {exact: jason}}`.
+fn match_text(matched: &RequestMatch) -> String {
+    let pattern = |pattern: &Pattern| {
+        let (kind, text) = pattern.parts();
+        format!("{{{kind}: {}}}", in_flow(text))
+    };
+    let RequestMatch { headers, cookie, uri } = matched;
+    let headers = headers
+        .iter()
+        .map(|(name, value)| format!("headers: {{{}: {}}}", in_flow(name), pattern(value)));
+    let cookie = cookie
+        .iter()
+        .map(|(name, value)| format!("cookies: {{{}: {}}}", in_flow(name), in_flow(value)));
+    let uri = uri.iter().map(|uri| format!("uri: {}", pattern(uri)));
+    headers.chain(cookie).chain(uri).collect::<Vec<_>>().join(", ")
+}
+
+/// A string as YAML data between braces, where more must be quoted.
+fn in_flow(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_/.".contains(letter);
+    match text.chars().all(is_plain) {
+        true => scalar(text),
+        false => Value::String(text.to_owned()).to_string(),
+    }
 }
 
 /// A string as YAML data: quoted exactly when it must be.

@@ -12,7 +12,9 @@ use tidegate_core::change::ChangeSet;
 use tidegate_core::checkout::Checkout;
 use tidegate_core::delegated;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure};
+use tidegate_core::model::Weight;
 use tidegate_core::phase::{Phase, Position};
+use tidegate_core::preview::{Preview, RequestMatch};
 use tidegate_core::provider::ProviderId;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
@@ -74,22 +76,56 @@ const SYSTEMS: [ProviderId; 6] = [
     ProviderId::Replicas,
 ];
 
-fn init_with(repo: &mut MemoryRepo, provider: ProviderId) -> Result<Option<Transition>, TestCaseError> {
+/// Requests that a release may choose.
+const MATCHES: [&str; 4] = [
+    "header:end-user=jason",
+    "cookie:canary=always",
+    "uri:/beta*",
+    "header:user-agent=Mozilla*",
+];
+
+fn previews() -> impl Strategy<Value = Preview> {
+    let matches = prop::sample::subsequence(&MATCHES[..], 0..=2);
+    (matches, prop::option::of(1_u64..=100)).prop_map(|(matches, mirror)| Preview {
+        matches: matches
+            .into_iter()
+            .map(|text| RequestMatch::parse(text).expect("a match"))
+            .collect(),
+        mirror: mirror.and_then(Weight::new),
+    })
+}
+
+/// As much of a preview as a traffic system can do.
+fn possible(provider: ProviderId, preview: &Preview) -> Preview {
+    let can = provider.previews();
+    Preview {
+        matches: preview.matches.iter().filter(|_| can.matches).cloned().collect(),
+        mirror: preview.mirror.filter(|_| can.mirrors),
+    }
+}
+
+fn init_with(
+    repo: &mut MemoryRepo,
+    provider: ProviderId,
+    preview: &Preview,
+) -> Result<Option<Transition>, TestCaseError> {
     let request = StartRequest {
         workload: Some(manifests::workload(provider).to_owned()),
         // Of a TrafficSplit nothing is there to be found.
         provider: (provider == ProviderId::Smi).then(|| provider.as_str().to_owned()),
         canary_tag: Some(manifests::NEW.to_owned()),
         steps: Some(vec![50, 100]),
+        preview: preview.clone(),
         ..StartRequest::default()
     };
     step(repo, |checkout| Ok(start(checkout, &request)?.transition))
 }
 
-fn init(repo: &mut MemoryRepo) -> Result<Option<Transition>, TestCaseError> {
+fn init(repo: &mut MemoryRepo, preview: &Preview) -> Result<Option<Transition>, TestCaseError> {
     let request = StartRequest {
         workload: Some("web".into()),
         steps: Some(vec![50, 100]),
+        preview: preview.clone(),
         ..StartRequest::default()
     };
     step(repo, |checkout| Ok(start(checkout, &request)?.transition))
@@ -152,11 +188,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_life_leaves_nothing_behind(choices in choices(), moment in 0_usize..16, mark in 0_usize..4) {
+    fn a_life_leaves_nothing_behind(
+        choices in choices(), preview in previews(), moment in 0_usize..16, mark in 0_usize..4,
+    ) {
         let mut repo = repository(&mut Choices::new(&choices));
         let mut expected = repo.clone();
         edit(&mut expected, mark);
-        init(&mut repo)?;
+        init(&mut repo, &preview)?;
         for count in 0.. {
             if count == moment {
                 edit(&mut repo, mark);
@@ -171,10 +209,14 @@ proptest! {
     }
 
     #[test]
-    fn abort_gives_the_start_back(choices in choices(), stop in 0_usize..10, ships in any::<bool>()) {
+    fn abort_gives_the_start_back(
+        choices in choices(), preview in previews(), stop in 0_usize..11, ships in any::<bool>(),
+    ) {
         let mut repo = repository(&mut Choices::new(&choices));
         let start = repo.clone();
-        init(&mut repo)?;
+        init(&mut repo, &preview)?;
+        // What has ended is not aborted, and a life with a preview is one transition longer.
+        let stop = stop.min(9 + usize::from(!preview.is_empty()));
         for count in 0..stop {
             if count == 5 && ships {
                 ship(&mut repo);
@@ -191,12 +233,14 @@ proptest! {
     }
 
     #[test]
-    fn every_phase_is_read_as_itself_and_entering_it_again_changes_nothing(choices in choices()) {
+    fn every_phase_is_read_as_itself_and_entering_it_again_changes_nothing(
+        choices in choices(), preview in previews(),
+    ) {
         let mut repo = repository(&mut Choices::new(&choices));
-        init(&mut repo)?;
-        let phases = [Phase::Split, Phase::Wire, Phase::Widen, Phase::Park, Phase::Ramp, Phase::Hold, Phase::Retire,
-            Phase::Unroute, Phase::Unwire];
-        for phase in phases {
+        init(&mut repo, &preview)?;
+        let phases = [Phase::Split, Phase::Wire, Phase::Widen, Phase::Park, Phase::Preview, Phase::Ramp, Phase::Hold,
+            Phase::Retire, Phase::Unroute, Phase::Unwire];
+        for phase in phases.into_iter().filter(|phase| *phase != Phase::Preview || !preview.is_empty()) {
             go_on(&mut repo)?;
             prop_assert_eq!(position(&repo), Some(Position::At(phase)), "{}", show(&repo));
             let again = step(&mut repo, |checkout| {
@@ -212,6 +256,7 @@ proptest! {
 fn image_alone(
     mut repo: MemoryRepo,
     provider: ProviderId,
+    preview: &Preview,
     moment: usize,
     mark: usize,
 ) -> Result<(), TestCaseError> {
@@ -220,7 +265,8 @@ fn image_alone(
     for (path, text) in expected.clone().files() {
         expected.set(path.clone(), Some(text.replace(manifests::OLD, manifests::NEW)));
     }
-    init_with(&mut repo, provider)?;
+    let preview = possible(provider, preview);
+    init_with(&mut repo, provider, &preview)?;
     let mut seen = vec![Phase::Idle];
     for count in 0.. {
         if count == moment {
@@ -237,15 +283,22 @@ fn image_alone(
             Some(other) => prop_assert!(false, "{:?}\n{}", other, show(&repo)),
         }
     }
-    prop_assert_eq!(seen, Phase::all(provider.form()).collect::<Vec<_>>());
+    let phases = Phase::all(provider.form());
+    let phases = phases.filter(|phase| *phase != Phase::Preview || !preview.is_empty());
+    prop_assert_eq!(seen, phases.collect::<Vec<_>>());
     edit(&mut repo, mark);
     same(&repo, &expected)
 }
 
 /// Aborting gives the start back, wherever the release is by then.
-fn back_to_the_start(mut repo: MemoryRepo, provider: ProviderId, stop: usize) -> Result<(), TestCaseError> {
+fn back_to_the_start(
+    mut repo: MemoryRepo,
+    provider: ProviderId,
+    preview: &Preview,
+    stop: usize,
+) -> Result<(), TestCaseError> {
     let start = repo.clone();
-    init_with(&mut repo, provider)?;
+    init_with(&mut repo, provider, &possible(provider, preview))?;
     for _ in 0..stop {
         go_on(&mut repo)?;
     }
@@ -266,34 +319,34 @@ proptest! {
 
     #[test]
     fn a_life_among_plain_manifests_changes_the_image_alone(
-        choices in choices(), system in 0..SYSTEMS.len(), moment in 0_usize..16, mark in 0_usize..4,
+        choices in choices(), preview in previews(), system in 0..SYSTEMS.len(), moment in 0_usize..16, mark in 0_usize..4,
     ) {
         let provider = SYSTEMS[system];
-        image_alone(manifests::repository(&mut Choices::new(&choices), provider), provider, moment, mark)?;
+        image_alone(manifests::repository(&mut Choices::new(&choices), provider), provider, &preview, moment, mark)?;
     }
 
     #[test]
     fn abort_among_plain_manifests_gives_the_start_back(
-        choices in choices(), system in 0..SYSTEMS.len(), stop in 0_usize..14,
+        choices in choices(), preview in previews(), system in 0..SYSTEMS.len(), stop in 0_usize..14,
     ) {
         let provider = SYSTEMS[system];
-        back_to_the_start(manifests::repository(&mut Choices::new(&choices), provider), provider, stop)?;
+        back_to_the_start(manifests::repository(&mut Choices::new(&choices), provider), provider, &preview, stop)?;
     }
 
     #[test]
     fn a_life_in_overlays_changes_the_image_alone(
-        choices in choices(), system in 0..SYSTEMS.len(), moment in 0_usize..16, mark in 0_usize..4,
+        choices in choices(), preview in previews(), system in 0..SYSTEMS.len(), moment in 0_usize..16, mark in 0_usize..4,
     ) {
         let provider = SYSTEMS[system];
-        image_alone(overlays::repository(&mut Choices::new(&choices), provider), provider, moment, mark)?;
+        image_alone(overlays::repository(&mut Choices::new(&choices), provider), provider, &preview, moment, mark)?;
     }
 
     #[test]
     fn abort_in_overlays_gives_the_start_back(
-        choices in choices(), system in 0..SYSTEMS.len(), stop in 0_usize..14,
+        choices in choices(), preview in previews(), system in 0..SYSTEMS.len(), stop in 0_usize..14,
     ) {
         let provider = SYSTEMS[system];
-        back_to_the_start(overlays::repository(&mut Choices::new(&choices), provider), provider, stop)?;
+        back_to_the_start(overlays::repository(&mut Choices::new(&choices), provider), provider, &preview, stop)?;
     }
 }
 

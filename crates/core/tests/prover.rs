@@ -145,6 +145,8 @@ mod lives;
 mod order;
 #[path = "fixtures/phases.rs"]
 mod phases;
+#[path = "prover/previews.rs"]
+mod previews;
 #[path = "prover/repair.rs"]
 mod repair;
 #[path = "prover/replicas.rs"]

@@ -216,12 +216,22 @@ pub(super) fn overlay(value: &mut Value, fields: &Value) {
 }
 
 /// What makes two list items the same thing: a name, or the subset that a route's destination names. A destination
-/// without a subset may become one with it, so it has no identity of its own.
-fn identity(_list: &PointerBuf, item: &Value) -> Option<String> {
+/// without a subset may become one with it, so it has no identity of its own. A rule without a name is known by what it matches.
+fn identity(list: &PointerBuf, item: &Value) -> Option<String> {
     let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    // Of two rules that differ in what they match, neither becomes the other.
+    let matched = || {
+        let list = list.last()?.decoded().into_owned();
+        let matched = match list.as_str() {
+            "http" => item.get("match"),
+            "rules" => item.get("matches"),
+            _ => return None,
+        };
+        Some(matched.map(Value::to_string).unwrap_or_default())
+    };
     match item.get("destination") {
         Some(_) => text("/destination/subset"),
-        None => text("/name"),
+        None => text("/name").or_else(matched),
     }
 }
 

@@ -9,11 +9,12 @@ use jsonptr::PointerBuf;
 use serde_json::{Map, Value, json};
 
 use super::ProviderId;
-use super::backends::Backends;
+use super::backends::{Backends, Rules};
 use super::cluster::full_name;
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::Environment;
 
+mod preview;
 mod traffic;
 
 pub(super) use traffic::AppMeshTraffic;
@@ -102,6 +103,10 @@ impl Backends for AppMesh {
 
     fn beside<'e>(&self, environment: &'e Environment, service: &Manifest) -> Vec<&'e Manifest> {
         node(environment, service).into_iter().collect()
+    }
+
+    fn rules(&self) -> Option<&dyn Rules> {
+        Some(self)
     }
 
     fn hosts(&self, route: &Value) -> Vec<String> {

@@ -7,14 +7,17 @@
 use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
-use super::{Basis, CopyIntent, Intent, Observed, Provider, ProviderId, same_weight, weight_operations};
+use super::{Basis, CopyIntent, Intent, Observed, Previews, Provider, ProviderId};
+use super::{same_weight, weight_operations};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Environment, Form, Release, Routes, Shape, Weight};
 
 mod pair;
+mod rules;
 
 use pair::Pair;
+pub(super) use rules::Rules;
 
 /// The shape of a traffic system's routes.
 pub(super) trait Backends: Sync {
@@ -57,6 +60,11 @@ pub(super) trait Backends: Sync {
     /// The hosts that a route is for, as the outside calls them.
     fn hosts(&self, route: &Value) -> Vec<String>;
 
+    /// The rules of its routes; `None` where they do not tell requests apart.
+    fn rules(&self) -> Option<&dyn Rules> {
+        None
+    }
+
     /// What is wrong with its objects, release or not.
     fn lint(&self, _application: &Application) -> Vec<Diagnostic> {
         Vec::new()
@@ -81,6 +89,14 @@ impl<B: Backends> Provider for B {
 
     fn form(&self) -> Form {
         Form::Backends
+    }
+
+    fn previews(&self) -> Previews {
+        let rules = self.rules();
+        Previews {
+            matches: rules.is_some(),
+            mirrors: rules.is_some_and(Rules::can_copy),
+        }
     }
 
     fn is_used(&self, application: &Application, workload: &str, environment: &str) -> bool {
@@ -124,7 +140,8 @@ impl<B: Backends> Provider for B {
                 problems.push(problem.hint("write one, so that a release has weights to set"));
             }
             problems.extend(pair.taken_name());
-            problems.extend(pair.routes(Routes::Both(Weight::ZERO), release.from_weight).err());
+            let routes = release.previewed(&environment.name, Weight::ZERO);
+            problems.extend(pair.routes(routes, release.from_weight).err());
         }
         problems
     }
@@ -226,6 +243,7 @@ impl<B: Backends> Provider for B {
         if let Some(pair) = Pair::of(self, application, release, environment) {
             observed.subsets = pair.objects().all(|object| pair.of_copy(object).is_some());
             pair.observe_routes(&mut observed);
+            pair.observe_preview(&mut observed);
             observed.drift.extend(pair.overlap());
         }
         observed
@@ -258,13 +276,15 @@ impl<B: Backends> Provider for B {
     ) -> Vec<(ObjectRef, Value)> {
         let environment = &application.environments[environment];
         let pair = Pair::of(self, application, release, environment);
-        let (Some(pair), Routes::Both(canary)) = (pair, routes) else {
+        let (Some(pair), Some(canary)) = (pair, routes.canary()) else {
             return Vec::new();
         };
         let mut patches = Vec::new();
         for route in pair.all_routes() {
             let version = |entry: &Value| pair.version(route, entry);
-            let operations = weight_operations(&route.value, self.lists(&route.value), version, canary);
+            let lists = pair.split_lists(route);
+            let mut operations = weight_operations(&route.value, lists, version, canary);
+            operations.extend(pair.preview_operations(route, routes));
             if !operations.is_empty() {
                 patches.push((route.object.clone(), Value::Array(operations)));
             }

@@ -7,9 +7,10 @@ use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
 use super::ProviderId;
-use super::backends::{Backends, route_of};
+use super::backends::{Backends, Rules, route_of};
 use crate::manifest::{Manifest, ObjectRef};
 
+mod preview;
 mod traffic;
 
 pub(super) use traffic::GatewayTraffic;
@@ -63,6 +64,10 @@ impl Backends for GatewayApi {
         let hosts = route.pointer("/spec/hostnames").and_then(Value::as_array);
         let hosts = hosts.into_iter().flatten().filter_map(Value::as_str);
         hosts.map(str::to_owned).collect()
+    }
+
+    fn rules(&self) -> Option<&dyn Rules> {
+        Some(self)
     }
 
     /// A route for callers in the mesh. It has no matches, so it takes every request: the first route that is attached

@@ -5,16 +5,19 @@
 //! pod labels, subsets, and which pods the Service selects.
 
 use indexmap::IndexSet;
+use jsonptr::PointerBuf;
 use serde_json::{Map, Value, json};
 
+use super::preview::other_preview;
 use super::{Basis, CopyIntent, canary_mark, same_weight, version_labels};
-use super::{CANARY_LABEL, DEFAULT_MARK, Intent, Observed, Provider, ProviderId, VERSION_LABEL};
+use super::{CANARY_LABEL, DEFAULT_MARK, Intent, Observed, Previews, Provider, ProviderId, VERSION_LABEL};
 use crate::argo_cd::{PRUNE_LAST, SYNC_OPTIONS, SYNC_WAVE};
 use crate::diagnostic::{Code, Diagnostic, Location, Severity};
 use crate::manifest::{Manifest, ObjectRef, first_difference};
 use crate::model::{
     Application, Environment, Form, Order, Release, Routes, Shape, TargetedPatch, Version, Weight,
 };
+use crate::preview::Preview;
 use crate::render::render_object;
 
 mod callers;
@@ -22,6 +25,7 @@ mod contested_host;
 mod dead_rule;
 mod foreign_pods;
 mod orphaned_rule;
+pub(super) mod preview;
 mod routes;
 mod traffic;
 
@@ -41,6 +45,13 @@ impl Provider for Istio {
 
     fn form(&self) -> Form {
         Form::Subsets
+    }
+
+    fn previews(&self) -> Previews {
+        Previews {
+            matches: true,
+            mirrors: true,
+        }
     }
 
     fn is_used(&self, application: &Application, workload: &str, environment: &str) -> bool {
@@ -75,7 +86,7 @@ impl Provider for Istio {
             if let Err(wrong) = mesh.routes_patches(
                 application,
                 environment,
-                Routes::Both(Weight::ZERO),
+                release.previewed(&environment.name, Weight::ZERO),
                 release,
                 Basis::AsWritten,
             ) {
@@ -284,14 +295,14 @@ impl Provider for Istio {
         routes: Routes,
     ) -> Vec<(ObjectRef, Value)> {
         let mesh = Mesh::of(application, release, environment);
-        let (Some(mesh), Routes::Both(canary)) = (mesh, routes) else {
+        let (Some(mesh), Some(_)) = (mesh, routes.range()) else {
             return Vec::new();
         };
         let services = application.environments[environment]
             .rendered
             .of_kind(NETWORKING, "VirtualService");
         services
-            .filter_map(|service| mesh.live_patch(service, canary))
+            .filter_map(|service| mesh.live_patch(service, routes))
             .collect()
     }
 }
@@ -328,7 +339,7 @@ fn together(intents: Vec<Intent>) -> Vec<Intent> {
 }
 
 /// What one environment's objects mean for a release.
-struct Mesh {
+struct Mesh<'a> {
     namespace: String,
     /// Name of the workload's Service.
     service: String,
@@ -343,6 +354,7 @@ struct Mesh {
     /// Subsets that select none of their version's pods.
     wrong_subsets: Vec<Diagnostic>,
     from_weight: Option<u64>,
+    preview: &'a Preview,
     order: Order,
     /// Whether routes and Service say in which wave they are applied, too.
     has_waves: bool,
@@ -350,9 +362,9 @@ struct Mesh {
     own_mark: Option<String>,
 }
 
-impl Mesh {
+impl<'a> Mesh<'a> {
     /// `None` where the workload has no Service or VirtualService.
-    fn of(application: &Application, release: &Release, environment: &str) -> Option<Self> {
+    fn of(application: &Application, release: &'a Release, environment: &str) -> Option<Self> {
         let service = &application
             .generated(environment, &release.workload, "", "Service")?
             .object
@@ -371,6 +383,7 @@ impl Mesh {
             has_subsets: false,
             wrong_subsets: Vec::new(),
             from_weight: release.from_weight,
+            preview: release.preview(environment),
             order: release.order,
             has_waves: release.order == Order::ArgoCd && !has_own_routes(application),
             own_mark: Some(canary_mark(application, release)).filter(|mark| mark != DEFAULT_MARK),
@@ -449,18 +462,36 @@ impl Mesh {
         host == self.host || short.iter().any(|name| name == host) || host == format!("{}.svc", short[1])
     }
 
-    /// The JSON patch that gives the canary a share in one VirtualService; `None` where it does not split the host.
-    fn live_patch(&self, service: &Manifest, canary: Weight) -> Option<(ObjectRef, Value)> {
+    /// The JSON patch that gives the canary a share in one VirtualService, and ends its preview where routes are wanted
+    /// without; `None` where it does not split the host.
+    fn live_patch(&self, service: &Manifest, routes: Routes) -> Option<(ObjectRef, Value)> {
         let split = self.split();
+        let canary = routes.canary()?;
+        let keeps_matches = matches!(routes, Routes::Preview(_));
+        let keeps_mirror = routes == Routes::Preview(Weight::ZERO);
         let http = service.value.pointer("/spec/http")?.as_array()?;
         let mut operations = Vec::new();
         for (rule_index, rule) in http.iter().enumerate() {
             let entries = rule.get("route").and_then(Value::as_array).into_iter().flatten();
             for (index, entry) in entries.enumerate() {
-                if let Some(weight) = split.weight_of(entry, canary) {
+                if let Some(weight) = split
+                    .weight_of(entry, canary)
+                    .filter(|_| !split.is_chosen(http, rule))
+                {
                     let path = format!("/spec/http/{rule_index}/route/{index}/weight");
                     operations.push(json!({"op": "replace", "path": path, "value": weight.percent()}));
                 }
+            }
+        }
+        // From the last on, so that each is where it was.
+        for (rule_index, rule) in http.iter().enumerate().rev() {
+            if split.is_chosen(http, rule) {
+                let path = format!("/spec/http/{rule_index}");
+                operations.extend((!keeps_matches).then(|| json!({"op": "remove", "path": path})));
+            } else if split.is_mirrored(rule) && !keeps_mirror {
+                let fields = preview::MIRROR.iter().filter(|field| rule.get(**field).is_some());
+                let paths = fields.map(|field| format!("/spec/http/{rule_index}/{field}"));
+                operations.extend(paths.map(|path| json!({"op": "remove", "path": path})));
             }
         }
         (!operations.is_empty()).then(|| (service.object.clone(), Value::Array(operations)))
@@ -476,11 +507,12 @@ impl Mesh {
             stable: &self.stable,
             canary_subset: &self.canary,
             from_weight: self.from_weight,
+            preview: self.preview,
         }
     }
 
     /// The DestinationRule for the host that stands in the repository, preferring one with the subsets.
-    fn found_rule<'a>(&self, environment: &'a Environment) -> Option<&'a Manifest> {
+    fn found_rule<'e>(&self, environment: &'e Environment) -> Option<&'e Manifest> {
         let rules = environment
             .base
             .iter()
@@ -748,18 +780,22 @@ impl Mesh {
                     fields: in_wave(AFTER_PODS, json!({})),
                 }),
                 Ok(None) => {}
-                Err(Unsplittable { rule_index, reason }) => {
+                Err(Unsplittable {
+                    rule_index,
+                    part,
+                    reason,
+                }) => {
                     let message = format!("route {} of {} {reason}", rule_index + 1, base.object);
-                    let hint = format!(
-                        "take the other destinations out before releasing `{}`",
-                        release.workload
-                    );
+                    let hint = match part {
+                        "route" => format!(
+                            "take the other destinations out before releasing `{}`",
+                            release.workload
+                        ),
+                        _ => format!("leave `{part}` out of the release, or change the route before it"),
+                    };
                     let problem = Diagnostic::error(Code::UnsupportedRoute, message);
-                    problems.push(
-                        problem
-                            .at(at.below(&[&rule_index.to_string(), "route"]))
-                            .hint(hint),
-                    );
+                    let at = at.below(&[&rule_index.to_string(), part]);
+                    problems.push(problem.at(at).hint(hint));
                 }
             }
         }
@@ -790,13 +826,27 @@ impl Mesh {
     fn differing(&self, own: &OwnHttp<'_>, covered: &[Value], covered_at: &Location) -> Option<Diagnostic> {
         let plain = |http| self.split().plain(http).ok()?.map(Value::Array);
         let path = first_difference(&plain(own.rules)?, &plain(covered)?)?;
+        let own_path = self.where_it_lasts(own.rules, &path);
         let message = "this patch of the release and the routes it covers differ here";
         Some(
             Diagnostic::warning(Code::Drift, message)
-                .at(own.origin.below(&["spec", "http"]).below_pointer(&path))
+                .at(own.origin.below(&["spec", "http"]).below_pointer(&own_path))
                 .related(covered_at.below_pointer(&path), "what it covers")
                 .hint("the release changes versions and weights only: write the same in both places"),
         )
+    }
+
+    /// The place in a list of rules of a place in the same list without a preview.
+    fn where_it_lasts(&self, http: &[Value], path: &PointerBuf) -> PointerBuf {
+        let mut tokens: Vec<String> = path.tokens().map(|token| token.decoded().into_owned()).collect();
+        let lasting = self.split().lasting(http);
+        let index = tokens
+            .first()
+            .and_then(|first| lasting.get(first.parse::<usize>().ok()?));
+        if let (Some(first), Some(index)) = (tokens.first_mut(), index) {
+            *first = index.to_string();
+        }
+        PointerBuf::from_tokens(tokens)
     }
 
     /// Routes of raw TCP and TLS to the host cannot be told apart by version here.
@@ -835,10 +885,17 @@ impl Mesh {
         drift: &mut Vec<Diagnostic>,
     ) -> (Routes, Option<Location>) {
         let mut found: Vec<(Routes, Location, String)> = Vec::new();
+        let mut has_preview = false;
         for service in environment.rendered.of_kind(NETWORKING, "VirtualService") {
             let origin = written_at(environment, service, &["spec", "http"]);
             let http = service.value.pointer("/spec/http").and_then(Value::as_array);
-            for (rule_index, rule) in http.into_iter().flatten().enumerate() {
+            let http = http.map_or(&[][..], Vec::as_slice);
+            for (rule_index, rule) in http.iter().enumerate() {
+                has_preview |= self.split().is_mirrored(rule);
+                if self.split().is_chosen(http, rule) {
+                    has_preview = true;
+                    continue;
+                }
                 let at = origin.below(&[&rule_index.to_string(), "route"]).as_key();
                 let name = format!("route {} of {}", rule_index + 1, service.object);
                 match self.split().read(rule) {
@@ -870,7 +927,26 @@ impl Mesh {
             };
             drift.push(Diagnostic::warning(Code::Drift, message).at(at.clone()));
         }
-        (*routes, Some(at.clone()))
+        match *routes {
+            Routes::Both(share) if has_preview => {
+                drift.extend(self.other_preview(environment, share));
+                (Routes::Preview(share), Some(at.clone()))
+            }
+            routes => (routes, Some(at.clone())),
+        }
+    }
+
+    /// A preview that is not the one of the release file: the next transition writes that.
+    fn other_preview(&self, environment: &Environment, share: Weight) -> Vec<Diagnostic> {
+        let services = environment.rendered.of_kind(NETWORKING, "VirtualService");
+        let differing = services.filter_map(|service| {
+            let http = service.value.pointer("/spec/http")?;
+            let wanted = self.split().apply(http.as_array()?, Routes::Preview(share));
+            let path = first_difference(http, &Value::Array(wanted.ok()??))?;
+            let at = written_at(environment, service, &["spec", "http"]).below_pointer(&path);
+            Some(other_preview(self.preview, &service.object, at))
+        });
+        differing.collect()
     }
 }
 
@@ -886,7 +962,7 @@ const AFTER_SERVICE: &str = "3";
 
 fn wave_of(routes: Routes) -> &'static str {
     match routes {
-        Routes::Both(_) | Routes::Between(..) => AFTER_SERVICE,
+        Routes::Both(_) | Routes::Preview(_) | Routes::Between(..) => AFTER_SERVICE,
         Routes::Plain | Routes::CanaryOnly => AFTER_PODS,
     }
 }

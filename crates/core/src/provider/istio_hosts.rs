@@ -6,13 +6,14 @@
 use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
-use super::backends::{Backends, route_of};
+use super::backends::{Backends, Rules, route_of};
 use super::cluster::full_name;
-use super::istio::Istio;
+use super::istio::{Istio, preview};
 use super::{Provider, ProviderId};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{Manifest, ObjectRef};
-use crate::model::{Application, Environment};
+use crate::model::{Application, Environment, Weight};
+use crate::preview::RequestMatch;
 
 const GROUP: &str = "networking.istio.io";
 
@@ -96,6 +97,10 @@ impl Backends for IstioHosts {
         Provider::lint(&Istio, application)
     }
 
+    fn rules(&self) -> Option<&dyn Rules> {
+        Some(self)
+    }
+
     /// A route for callers in the mesh.
     fn own_route(&self, service: &Manifest) -> Option<Value> {
         let spec = json!({"hosts": [service.object.name], "http": [{"route": []}]});
@@ -109,5 +114,40 @@ impl Backends for IstioHosts {
 
     fn entry(&self, _service: &Manifest, name: &str) -> Value {
         json!({"destination": {"host": name}})
+    }
+}
+
+impl Rules for IstioHosts {
+    fn place(&self) -> &'static str {
+        "/spec/http"
+    }
+
+    fn chosen(
+        &self,
+        rules: &[Value],
+        rule_index: usize,
+        _is_split: &[bool],
+        matches: &[RequestMatch],
+    ) -> Result<Vec<Value>, String> {
+        Ok(preview::chosen(&rules[rule_index], matches)?
+            .into_iter()
+            .collect())
+    }
+
+    fn can_copy(&self) -> bool {
+        true
+    }
+
+    fn copied_to(&self, rule: &Value) -> Vec<(Value, Vec<PointerBuf>)> {
+        let fields = preview::MIRROR.iter().filter(|field| rule.get(**field).is_some());
+        let fields: Vec<PointerBuf> = fields.map(|field| PointerBuf::from_tokens([*field])).collect();
+        let mirrors = preview::mirrors(rule).into_iter();
+        mirrors
+            .map(|destination| (json!({"destination": destination}), fields.clone()))
+            .collect()
+    }
+
+    fn copy(&self, rule: &mut Value, entry: &Value, share: Weight) {
+        preview::set_mirror(rule, &entry["destination"], share);
     }
 }

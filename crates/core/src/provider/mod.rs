@@ -23,11 +23,13 @@ mod istio;
 mod istio_hosts;
 pub(crate) mod kept;
 mod kubesphere;
+mod preview;
 mod replicas;
 mod reselected;
 mod smi;
 
 pub use controller::{Controller, ControllerId, System, Takes, Wanted};
+pub use preview::Previews;
 
 /// A traffic system that tidegate can drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -310,6 +312,11 @@ pub trait Provider: Sync {
 
     /// How it tells the two versions apart.
     fn form(&self) -> Form;
+
+    /// What it can do besides weights.
+    fn previews(&self) -> Previews {
+        Previews::default()
+    }
 
     /// Whether it takes requests to a workload in an environment, as it is rendered now.
     fn is_used(&self, application: &Application, workload: &str, environment: &str) -> bool;

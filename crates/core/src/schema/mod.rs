@@ -9,6 +9,7 @@ pub mod config;
 pub mod file;
 pub mod gap;
 pub mod kustomization;
+pub mod preview;
 pub mod release;
 
 /// Reads a document's value into a closed shape.

@@ -3,13 +3,15 @@
 //! What a release needs while it runs (weights, labels, the pin) is in the manifests and nowhere else;
 //! here stands only what cannot be read from them.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::Deserialize;
 use tidegate_yaml::Stream;
 
 use super::deserialize;
+use super::preview::{MatchEntry, preview};
 use crate::diagnostic::{Code, Diagnostic, Location, nearest};
 use crate::model::{Delegation, Method, Order, PinnedImage, Release, Version, Weight};
+use crate::preview::Preview;
 use crate::provider::{ControllerId, ProviderId, System};
 use crate::repo::RepoPath;
 
@@ -43,6 +45,10 @@ struct ReleaseEntry {
     canary: Option<CanaryEntry>,
     controller: Option<ControllerEntry>,
     steps: Option<Vec<u64>>,
+    #[serde(rename = "match")]
+    matches: Option<Vec<MatchEntry>>,
+    mirror: Option<u64>,
+    sticky: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     order: OrderEntry,
     #[serde(default)]
@@ -119,6 +125,9 @@ struct FromEntry {
 #[serde(deny_unknown_fields)]
 struct EnvironmentEntry {
     steps: Option<Vec<u64>>,
+    #[serde(rename = "match")]
+    matches: Option<Vec<MatchEntry>>,
+    mirror: Option<u64>,
 }
 
 /// Reads the releases of a release file.
@@ -223,6 +232,27 @@ fn delegation(
         let wrong = Diagnostic::error(Code::Unsupported, message).at(at.below(&["order"]));
         problems.push(wrong.hint("leave the key out: each of its commits is safe in any order"));
     }
+    let own = entry.environments.iter().map(|(name, environment)| {
+        let at = at.below(&["environments", name]);
+        (at, environment.matches.is_some(), environment.mirror.is_some())
+    });
+    let usual = (at.clone(), entry.matches.is_some(), entry.mirror.is_some());
+    for (at, has_matches, has_mirror) in std::iter::once(usual).chain(own) {
+        for (key, _) in [("match", has_matches), ("mirror", has_mirror)]
+            .iter()
+            .filter(|(_, has)| *has)
+        {
+            let message = format!(
+                "{} chooses by itself who meets the new version",
+                controller.as_str()
+            );
+            let wrong = Diagnostic::error(Code::Unsupported, message).at(at.below(&[key]).as_key());
+            problems.push(wrong.hint("say it in the object of the controller, which is yours to edit"));
+        }
+    }
+    if entry.sticky.is_some() {
+        problems.push(not_sticky().at(at.below(&["sticky"]).as_key()));
+    }
     let steps = |steps: Option<Vec<u64>>, at: Location, problems: &mut Vec<Diagnostic>| {
         let steps = steps.unwrap_or_else(|| DEFAULT_STEPS.map(u64::from).to_vec());
         parse_steps(&steps).unwrap_or_else(|problem| {
@@ -283,14 +313,41 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
         }
     };
     let steps = read_steps(entry.steps.unwrap_or(default_steps), at.below(&["steps"]));
-    let environment_steps = entry
-        .environments
-        .into_iter()
-        .filter_map(|(name, environment)| {
-            let at = at.below(&["environments", &name, "steps"]);
-            environment.steps.map(|steps| (name, read_steps(steps, at)))
-        })
-        .collect();
+    let mut environment_steps = IndexMap::new();
+    let mut own_previews = Vec::new();
+    for (name, environment) in entry.environments {
+        let at = at.below(&["environments", &name]);
+        if let Some(steps) = environment.steps {
+            environment_steps.insert(name.clone(), read_steps(steps, at.below(&["steps"])));
+        }
+        if environment.matches.is_some() || environment.mirror.is_some() {
+            own_previews.push((name, at, environment.matches, environment.mirror));
+        }
+    }
+    let usual = preview(
+        entry.matches,
+        entry.mirror,
+        &Preview::default(),
+        &at,
+        &mut problems,
+    );
+    problems.extend(
+        provider
+            .refused_preview(&usual)
+            .map(|(key, wrong)| wrong.at(at.below(&[key]).as_key())),
+    );
+    let mut environment_previews = IndexMap::new();
+    for (name, at, matches, mirror) in own_previews {
+        let own = preview(matches, mirror, &usual, &at, &mut problems);
+        if own != usual {
+            let refused = provider.refused_preview(&own);
+            problems.extend(refused.map(|(key, wrong)| wrong.at(at.below(&[key]).as_key())));
+        }
+        environment_previews.insert(name, own);
+    }
+    if entry.sticky.is_some() {
+        problems.push(not_sticky().at(at.below(&["sticky"]).as_key()));
+    }
     let copy_runs = match entry.copy {
         CopyEntry::Stable => Version::Stable,
         CopyEntry::Canary => Version::Canary,
@@ -328,8 +385,21 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
         from_replicas: entry.stable.from.replicas,
         steps,
         environment_steps,
+        preview: usual,
+        environment_previews,
         origin: Some(at),
     })
+}
+
+/// No traffic system keeps a user with one version while weights change: `consistentHash` of a DestinationRule chooses
+/// among the pods of a version that the weights have chosen already, and `sessionPersistence` of the Gateway API, still
+/// experimental, is silent about the weights of a route.
+///
+/// Sources: Istio reference, "Destination Rule"; Gateway API, GEP-1619.
+fn not_sticky() -> Diagnostic {
+    let message = "no traffic system keeps a user with one version while the weights change";
+    Diagnostic::error(Code::Unsupported, message)
+        .hint("let the application set a cookie, and match it: `match: [{cookies: {NAME: VALUE}}]`")
 }
 
 /// Reads weights as a person writes them: whole percent, ascending, the last one 100.
@@ -397,8 +467,9 @@ pub fn check_names(release: &Release, workloads: &[&str], environments: &[&str])
     let Some(at) = &release.origin else {
         return Vec::new();
     };
-    let steps = &release.environment_steps;
-    unknown_names(at, &release.workload, steps, workloads, environments)
+    let own = release.environment_steps.keys();
+    let own: IndexSet<&String> = own.chain(release.environment_previews.keys()).collect();
+    unknown_names(at, &release.workload, own, workloads, environments)
 }
 
 /// Checks the names that a release left to a controller uses against what the application has.
@@ -413,13 +484,14 @@ pub fn check_delegation(
         origin,
         ..
     } = delegation;
-    unknown_names(origin, workload, environment_steps, workloads, environments)
+    let own = environment_steps.keys().collect();
+    unknown_names(origin, workload, own, workloads, environments)
 }
 
 fn unknown_names(
     at: &Location,
     workload: &str,
-    steps: &IndexMap<String, Vec<Weight>>,
+    own: IndexSet<&String>,
     workloads: &[&str],
     environments: &[&str],
 ) -> Vec<Diagnostic> {
@@ -429,7 +501,10 @@ fn unknown_names(
         let found = Diagnostic::error(Code::UnknownName, message).at(at.below(&["workload"]));
         problems.push(known_names(found, workload, workloads.iter().copied()));
     }
-    for name in steps.keys().filter(|name| !environments.contains(&name.as_str())) {
+    for name in own
+        .into_iter()
+        .filter(|name| !environments.contains(&name.as_str()))
+    {
         let message = format!("there is no environment `{name}`");
         let found =
             Diagnostic::error(Code::UnknownName, message).at(at.below(&["environments", name]).as_key());

@@ -23,10 +23,13 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
     {
         return Ok(Some(transition));
     }
-    let is_exposed = |routes: &Routes| routes.range().is_some_and(|(_, high)| high > Weight::ZERO);
+    let is_exposed = |routes: &Routes| {
+        let has_share = routes.range().is_some_and(|(_, high)| high > Weight::ZERO);
+        has_share || matches!(routes, Routes::Preview(_))
+    };
     if now.values().any(is_exposed) {
         let to_stable = |routes| match routes {
-            Routes::Both(_) | Routes::Between(..) => Routes::Both(Weight::ZERO),
+            Routes::Both(_) | Routes::Preview(_) | Routes::Between(..) => Routes::Both(Weight::ZERO),
             other => other,
         };
         let after = now.into_iter().map(|(name, routes)| (name, to_stable(routes)));
@@ -61,7 +64,7 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
         Phase::Idle | Phase::Tidy if release.origin.is_none() => return Ok(None),
         Phase::Idle | Phase::Tidy | Phase::Split => end(release, &standing),
         Phase::Wire | Phase::Widen => before(phase),
-        Phase::Park | Phase::Ramp | Phase::Hold => before(Phase::Park),
+        Phase::Park | Phase::Preview | Phase::Ramp | Phase::Hold => before(Phase::Park),
         later => later.following(form).unwrap_or(Phase::Tidy),
     };
     enter_plain(checkout, release, &standing, phase).map(Some)

@@ -88,10 +88,16 @@ fn target(
         },
         Position::At(now) => match request.to {
             Some(to) if to == *now || (to == Phase::Tidy && *now == Phase::Idle) => return Ok(None),
-            Some(Phase::Hold) if matches!(now, Phase::Park | Phase::Ramp) => Phase::Hold,
+            Some(Phase::Hold) if matches!(now, Phase::Park | Phase::Preview | Phase::Ramp) => Phase::Hold,
+            Some(Phase::Ramp) if matches!(now, Phase::Park | Phase::Preview) => Phase::Ramp,
             to => {
                 let following = match now {
-                    Phase::Park | Phase::Ramp => Phase::Ramp,
+                    Phase::Park | Phase::Preview
+                        if standing.is_preview_ahead(release, request.environment.as_deref()) =>
+                    {
+                        Phase::Preview
+                    }
+                    Phase::Park | Phase::Preview | Phase::Ramp => Phase::Ramp,
                     now => now.following(form).unwrap_or(Phase::Idle),
                 };
                 match to {
@@ -117,11 +123,13 @@ fn target(
             continue;
         }
         *routes = match *routes {
-            Routes::Both(weight) if is_step => {
+            Routes::Both(weight) | Routes::Preview(weight) if is_step => {
                 let (step, share) = step_after(application, release, name, weight);
                 notices.extend(rounded(release, name, step, share));
-                Routes::Both(share)
+                release.shared(name, *routes, share)
             }
+            Routes::Both(Weight::ZERO) if phase == Phase::Preview => release.previewed(name, Weight::ZERO),
+            now if phase == Phase::Preview => now,
             // What was begun is finished first.
             Routes::Between(_, high) if is_step => Routes::Both(high),
             now => phase.routes(form, now),

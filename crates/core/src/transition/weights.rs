@@ -19,16 +19,18 @@ pub fn shift(
     environment: &str,
     canary: Weight,
 ) -> Result<Option<Transition>, Failure> {
-    weights(checkout, release, Some(environment), canary, "shift")
+    let share = |now, share| release.shared(environment, now, share);
+    weights(checkout, release, Some(environment), canary, ("shift", &share))
 }
 
-/// All requests back to the stable version, in one environment or in all.
+/// All requests back to the stable version, in one environment or in all: those of a preview as well.
 pub fn rollback(
     checkout: &Checkout<'_>,
     release: &Release,
     environment: Option<&str>,
 ) -> Result<Option<Transition>, Failure> {
-    weights(checkout, release, environment, Weight::ZERO, "rollback")
+    let share = |_, share| Routes::Both(share);
+    weights(checkout, release, environment, Weight::ZERO, ("rollback", &share))
 }
 
 fn weights(
@@ -36,7 +38,7 @@ fn weights(
     release: &Release,
     environment: Option<&str>,
     canary: Weight,
-    verb: &str,
+    (verb, to): (&str, &dyn Fn(Routes, Weight) -> Routes),
 ) -> Result<Option<Transition>, Failure> {
     check_supported(&checkout.application, release)?;
     if let Some(name) = environment {
@@ -65,7 +67,7 @@ fn weights(
         }
         let share = provider.attainable(&checkout.application, release, name, canary);
         notices.extend(rounded(release, name, canary, share));
-        *routes = Routes::Both(share);
+        *routes = to(*routes, share);
     }
     if before == after {
         return Ok(None);

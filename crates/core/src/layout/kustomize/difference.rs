@@ -65,7 +65,7 @@ impl Patch {
             .filter(|test| !self.operations.contains(test))
             .collect();
         self.operations.extend(names);
-        let is_nameless = self.items.iter().any(Option::is_none);
+        let is_nameless = self.items.iter().any(Option::is_none) || found.is_some_and(has_nameless);
         if let Some(found) = found.filter(|_| is_nameless) {
             self.operations
                 .push(json!({"op": "test", "path": self.at.as_str(), "value": found}));
@@ -76,6 +76,13 @@ impl Patch {
         }
         self.operations.push(pushed);
     }
+}
+
+/// Whether items of a list would be lost that nothing else speaks of: somebody may have added one.
+fn has_nameless(list: &Value) -> bool {
+    let items = list.as_array().into_iter().flatten();
+    let mut items = items.filter(|item| item.is_object());
+    items.any(|item| !item.get("name").is_some_and(Value::is_string))
 }
 
 #[cfg(test)]
@@ -103,6 +110,13 @@ mod tests {
         let mut shifted = before.clone();
         shifted["routes"] = json!([route("other", 7), route("web", 1)]);
         assert!(json_patch::apply(shifted, &patch).is_err());
+        // A list of another length says all of them: one that is new meanwhile would be lost.
+        let longer = json!({"routes": [route("preview", 1), route("web", 2)], "named": [{"name": "a"}]});
+        let longer = Value::Array(operations(&before, &longer));
+        assert!(json_patch::apply(before.clone(), &longer).is_ok());
+        let mut edited = before.clone();
+        edited["routes"] = json!([route("web", 7)]);
+        assert!(json_patch::apply(edited, &longer).is_err());
         let mut renamed = before;
         renamed["named"] = json!([{"name": "other"}]);
         assert!(json_patch::apply(renamed, &patch).is_err());

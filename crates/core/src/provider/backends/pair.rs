@@ -11,10 +11,10 @@ use crate::provider::{Intent, Observed, set_weight};
 
 /// The two backends of a release in one environment.
 pub(super) struct Pair<'a, B: ?Sized> {
-    backends: &'a B,
+    pub(super) backends: &'a B,
     application: &'a Application,
-    release: &'a Release,
-    environment: &'a Environment,
+    pub(super) release: &'a Release,
+    pub(super) environment: &'a Environment,
     /// The workload's Service: of several the one that routes name.
     pub(super) service: &'a Manifest,
     /// What routes call the workload.
@@ -223,22 +223,7 @@ impl<'a, B: Backends> Pair<'a, B> {
         let environments = || vec![self.environment.name.clone()];
         let mut intents = Vec::new();
         for route in self.user_routes() {
-            let mut value = route.value.clone();
-            for list in self.backends.lists(&route.value) {
-                let entries = list.resolve(&route.value).ok().and_then(Value::as_array);
-                let entries = entries.map_or(&[][..], Vec::as_slice);
-                let split = self
-                    .split(route, entries, wanted, from_weight)
-                    .map_err(|reason| {
-                        let message = format!("{} {reason}", route.object);
-                        Diagnostic::error(Code::UnsupportedRoute, message)
-                            .at(route.origin.below_pointer(&list))
-                            .hint("give this traffic a route of its own before the release")
-                    })?;
-                if let (Some(split), Ok(place)) = (split, list.resolve_mut(&mut value)) {
-                    *place = Value::Array(split);
-                }
-            }
+            let value = self.wanted(route, wanted, from_weight)?;
             intents.push(Intent::Patch {
                 environments: environments(),
                 target: route.object.clone(),
@@ -248,7 +233,7 @@ impl<'a, B: Backends> Pair<'a, B> {
         if intents.is_empty()
             && let Some(mut own) = self.backends.own_route(self.service)
         {
-            let Routes::Both(canary) = wanted else {
+            let Some((canary, _)) = wanted.range() else {
                 return Ok(ObjectRef::of(&own)
                     .map(|object| Intent::NoObject {
                         environments: environments(),
@@ -271,12 +256,54 @@ impl<'a, B: Backends> Pair<'a, B> {
                     *place = list.clone();
                 }
             }
+            if let (Routes::Preview(share), Some(object)) = (wanted, ObjectRef::of(&own)) {
+                let route = Manifest {
+                    object,
+                    value: own.clone(),
+                    origin: self.service.origin.clone(),
+                };
+                self.begin_preview(&route, &mut own, share)
+                    .map_err(|wrong| wrong.of(&route))?;
+            }
             intents.push(Intent::Object {
                 environments: environments(),
                 value: own,
             });
         }
         Ok(intents)
+    }
+
+    /// A route as wanted.
+    ///
+    /// Errors: what of it cannot be said, at its place.
+    pub(super) fn wanted(
+        &self,
+        route: &Manifest,
+        wanted: Routes,
+        from_weight: Option<u64>,
+    ) -> Result<Value, Diagnostic> {
+        let mut value = route.value.clone();
+        for list in self.split_lists(route) {
+            let entries = list.resolve(&route.value).ok().and_then(Value::as_array);
+            let entries = entries.map_or(&[][..], Vec::as_slice);
+            let split = self
+                .split(route, entries, wanted, from_weight)
+                .map_err(|reason| {
+                    let message = format!("{} {reason}", route.object);
+                    Diagnostic::error(Code::UnsupportedRoute, message)
+                        .at(route.origin.below_pointer(&list))
+                        .hint("give this traffic a route of its own before the release")
+                })?;
+            if let (Some(split), Ok(place)) = (split, list.resolve_mut(&mut value)) {
+                *place = Value::Array(split);
+            }
+        }
+        self.end_preview(route, &mut value);
+        if let Routes::Preview(share) = wanted {
+            self.begin_preview(route, &mut value, share)
+                .map_err(|wrong| wrong.of(route))?;
+        }
+        Ok(value)
     }
 
     /// A list of backends as wanted; `None` where it is about others.
@@ -307,7 +334,7 @@ impl<'a, B: Backends> Pair<'a, B> {
         let mut stable_entry = named(&self.stable, stable);
         let mut canary_entry = named(&self.copy, canary);
         Ok(Some(match wanted {
-            Routes::Both(share) | Routes::Between(_, share) => {
+            Routes::Both(share) | Routes::Preview(share) | Routes::Between(_, share) => {
                 set_weight(&mut stable_entry, Some(share.rest().percent().into()));
                 set_weight(&mut canary_entry, Some(share.percent().into()));
                 vec![stable_entry, canary_entry]
@@ -324,7 +351,7 @@ impl<'a, B: Backends> Pair<'a, B> {
     pub(super) fn observe_routes(&self, observed: &mut Observed) {
         let mut found: Vec<(Routes, Location)> = Vec::new();
         for route in self.all_routes() {
-            for list in self.backends.lists(&route.value) {
+            for list in self.split_lists(route) {
                 let entries = list.resolve(&route.value).ok().and_then(Value::as_array);
                 let entries = entries.map_or(&[][..], Vec::as_slice);
                 let at = route.origin.below_pointer(&list).as_key();

@@ -51,12 +51,33 @@ fn unknown_part(ends: [Option<&Manifest>; 2]) -> Option<&'static str> {
     let of = |end: Option<&Manifest>, field: &str| -> Vec<Value> {
         let rules = end.and_then(|end| end.value.pointer("/spec/rules")?.as_array());
         let rules = rules.into_iter().flatten();
-        rules.filter_map(|rule| rule.get(field).cloned()).collect()
+        let mut values: Vec<Value> = rules.filter_map(|rule| said(rule, field)).collect();
+        // A rule for a part of the next one's requests says the same.
+        values.dedup();
+        values
     };
     let differs = |field| of(ends[0], field) != of(ends[1], field);
     let both = ends.iter().all(Option::is_some);
     (both && (differs("filters") || differs("timeouts") || differs("retry") || differs("sessionPersistence")))
         .then_some("changes filters, timeouts or retries")
+}
+
+/// A field of a rule, but for copies for who gets requests of the rule anyway: nobody waits for what becomes of them.
+fn said(rule: &Value, field: &str) -> Option<Value> {
+    let mut said = rule.get(field)?.clone();
+    let is_backend = |copy: &Value| {
+        let mut backends = items(rule, "/backendRefs");
+        backends.any(|backend| text(backend, "name") == text(copy, "name"))
+    };
+    if let (Some(filters), "filters") = (said.as_array_mut(), field) {
+        filters.retain(|filter| {
+            !filter
+                .pointer("/requestMirror/backendRef")
+                .is_some_and(is_backend)
+        });
+        return (!filters.is_empty()).then_some(said);
+    }
+    Some(said)
 }
 
 impl Traffic for GatewayTraffic {
@@ -265,8 +286,9 @@ struct Backend {
     is_service: bool,
 }
 
+/// One alternative of a rule.
 #[derive(Debug, Default)]
-struct Match {
+pub(super) struct Match {
     path: Option<(PathKind, String)>,
     method: Option<String>,
     headers: Vec<(String, Pattern)>,
@@ -368,7 +390,7 @@ impl Backend {
 }
 
 impl Match {
-    fn read(matched: &Value) -> Self {
+    pub(super) fn read(matched: &Value) -> Self {
         let path = matched.get("path").map(|path| {
             let kind = match text(path, "type") {
                 Some("Exact") => PathKind::Exact,
@@ -420,7 +442,7 @@ impl Match {
                 .all(|(name, value)| fulfils(&format!("query {name}"), value))
     }
 
-    fn specificity(&self) -> (bool, usize, bool, usize, usize) {
+    pub(super) fn specificity(&self) -> (bool, usize, bool, usize, usize) {
         let (is_exact, length) = match &self.path {
             Some((PathKind::Exact, path)) => (true, path.len()),
             Some((_, path)) => (false, path.len()),
@@ -433,6 +455,19 @@ impl Match {
             self.headers.len(),
             self.query.len(),
         )
+    }
+
+    /// Whether some path may be of both.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        match (&self.path, &other.path) {
+            (Some((PathKind::Exact, one)), Some((PathKind::Exact, other))) => one == other,
+            (Some((PathKind::Prefix, start)), Some((PathKind::Exact, path)))
+            | (Some((PathKind::Exact, path)), Some((PathKind::Prefix, start))) => is_below(path, start),
+            (Some((PathKind::Prefix, one)), Some((PathKind::Prefix, other))) => {
+                is_below(one, other) || is_below(other, one)
+            }
+            _ => true,
+        }
     }
 
     /// A request that fulfils it.
@@ -461,7 +496,7 @@ impl Match {
 }
 
 /// Whether a path is a prefix's, by whole elements. Source: `PathMatchPathPrefix`.
-fn is_below(path: &str, prefix: &str) -> bool {
+pub(super) fn is_below(path: &str, prefix: &str) -> bool {
     let prefix = prefix.trim_end_matches('/');
     path.strip_prefix(prefix)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -26,7 +26,7 @@ pub(super) struct Foreign<'a> {
 
 /// Everything in an environment whose pods are of neither version and behind the Service, now or once it is widened.
 pub(super) fn foreign_pods<'a>(
-    mesh: &Mesh,
+    mesh: &Mesh<'_>,
     application: &'a Application,
     environment: &'a Environment,
     release: &'a Release,

@@ -15,7 +15,7 @@ use crate::provider::cluster::{full_name, items, text};
 /// A note for each of them. Of a host that a release splits, the phase says which rules have to be there.
 pub(super) fn find(application: &Application, environment: &Environment) -> Vec<Diagnostic> {
     let releases = application.releases.iter();
-    let meshes: Vec<Mesh> = releases
+    let meshes: Vec<Mesh<'_>> = releases
         .filter_map(|release| Mesh::of(application, release, &environment.name))
         .collect();
     let is_needed = |rule: &Manifest| meshes.iter().any(|mesh| mesh.is_for_host(rule));

@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
+use super::preview;
 use crate::model::{Routes, Weight};
+use crate::preview::Preview;
 use crate::provider::set_weight;
 
 /// How the routes to one host are split.
@@ -16,12 +18,16 @@ pub(super) struct Split<'a> {
     pub(super) canary_subset: &'a str,
     /// The weight that a single destination said before the release, if it said one.
     pub(super) from_weight: Option<u64>,
+    /// The requests that meet the canary whatever its share is.
+    pub(super) preview: &'a Preview,
 }
 
 /// A rule that cannot carry the split.
 pub(super) struct Unsplittable {
     /// Its index in `http`.
     pub(super) rule_index: usize,
+    /// What of it: `route`, `match` or `mirror`.
+    pub(super) part: &'static str,
     /// Why, to follow "route 1 of VirtualService/x".
     pub(super) reason: String,
 }
@@ -50,18 +56,86 @@ enum Reaches<'a> {
 impl Split<'_> {
     /// The list with every rule that reaches the host as wanted; `None` where no rule reaches it.
     pub(super) fn apply(&self, http: &[Value], wanted: Routes) -> Result<Option<Vec<Value>>, Unsplittable> {
-        let mut rules = http.to_vec();
+        let mut rules = Vec::new();
         let mut reaches_host = false;
-        for (rule_index, rule) in rules.iter_mut().enumerate() {
-            let route = self
-                .route(rule, wanted)
-                .map_err(|reason| Unsplittable { rule_index, reason })?;
+        for rule_index in self.lasting(http) {
+            let failed = |part| {
+                move |reason| Unsplittable {
+                    rule_index,
+                    part,
+                    reason,
+                }
+            };
+            let mut rule = http[rule_index].clone();
+            let route = self.route(&rule, wanted).map_err(failed("route"))?;
+            if self.is_mirrored(&rule) {
+                preview::remove_mirror(&mut rule);
+            }
             if let (Some(route), Some(fields)) = (route, rule.as_object_mut()) {
                 reaches_host = true;
                 fields.insert("route".to_owned(), Value::Array(route));
+                if let Routes::Preview(share) = wanted {
+                    rules.extend(self.chosen(&rule).map_err(failed("match"))?);
+                    self.mirror(&mut rule, share).map_err(failed("mirror"))?;
+                }
             }
+            rules.push(rule);
         }
         Ok(reaches_host.then_some(rules))
+    }
+
+    /// The rules that are there without a preview, by their index.
+    pub(super) fn lasting(&self, http: &[Value]) -> Vec<usize> {
+        let is_lasting = |index: &usize| !self.is_chosen(http, &http[*index]);
+        (0..http.len()).filter(is_lasting).collect()
+    }
+
+    /// Whether a rule sends the requests of a preview to the canary: those that match, while others are split.
+    pub(super) fn is_chosen(&self, http: &[Value], rule: &Value) -> bool {
+        let names = |rule: &Value| self.read(rule).ok().flatten();
+        let is_split = |rule: &Value| matches!(names(rule), Some(Routes::Both(_)));
+        rule.get("match").is_some() && names(rule) == Some(Routes::CanaryOnly) && http.iter().any(is_split)
+    }
+
+    /// Whether a rule sends copies to the canary.
+    pub(super) fn is_mirrored(&self, rule: &Value) -> bool {
+        let mut mirrors = preview::mirrors(rule).into_iter();
+        mirrors.any(|mirror| {
+            let text = |key: &str| mirror.get(key).and_then(Value::as_str);
+            text("host").is_some_and(&*self.is_host) && text("subset") == Some(self.canary_subset)
+        })
+    }
+
+    /// A rule that is split, for the requests of a preview; `None` where it has none of them.
+    fn chosen(&self, rule: &Value) -> Result<Option<Value>, String> {
+        let Some(mut chosen) = preview::chosen(rule, &self.preview.matches)? else {
+            return Ok(None);
+        };
+        let mut canary = self.canary_entry(rule);
+        canary.iter_mut().for_each(|entry| set_weight(entry, None));
+        chosen["route"] = Value::Array(canary.into_iter().collect());
+        Ok(Some(chosen))
+    }
+
+    fn canary_entry(&self, rule: &Value) -> Option<Value> {
+        match self.reaches(rule) {
+            Ok(Reaches::Versions { canary, .. }) => Some(canary?.1.clone()),
+            _ => None,
+        }
+    }
+
+    fn mirror(&self, rule: &mut Value, share: Weight) -> Result<(), String> {
+        let (Some(copied), Weight::ZERO) = (self.preview.mirror, share) else {
+            return Ok(());
+        };
+        if !preview::mirrors(rule).is_empty() {
+            return Err("sends copies of its requests already".to_owned());
+        }
+        let entry = self.canary_entry(rule);
+        if let Some(destination) = entry.as_ref().and_then(|entry| entry.get("destination")) {
+            preview::set_mirror(rule, destination, copied);
+        }
+        Ok(())
     }
 
     /// The list as it is without a release, to compare two that differ in their destinations only: left out are the
@@ -198,7 +272,7 @@ impl Split<'_> {
                 set_subset(&mut entry, Some(self.canary_subset));
                 vec![entry]
             }
-            Routes::Both(share) | Routes::Between(_, share) => {
+            Routes::Both(share) | Routes::Preview(share) | Routes::Between(_, share) => {
                 let version = |subset: &str, weight: Weight, found: Option<&Value>| {
                     let mut entry = found.unwrap_or(entry).clone();
                     set_subset(&mut entry, Some(subset));

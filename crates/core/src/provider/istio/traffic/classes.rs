@@ -553,11 +553,23 @@ const MESH: [&str; 4] = [
 
 fn of_rules<'a>(manifest: Option<&'a Manifest>, field: &str) -> Vec<&'a Value> {
     let rules = manifest.and_then(|manifest| manifest.value.pointer("/spec/http")?.as_array());
-    rules
+    let mut values: Vec<&Value> = rules
         .into_iter()
         .flatten()
-        .filter_map(|rule| rule.get(field))
-        .collect()
+        .filter_map(|rule| Some((rule, rule.get(field)?)))
+        // Copies for who gets requests of the rule anyway; the proxy does not wait for what becomes of them.
+        .filter(|(rule, value)| field != "mirror" || !has_destination(rule, value))
+        .map(|(_, value)| value)
+        .collect();
+    // A rule for a part of the next one's requests says the same.
+    values.dedup();
+    values
+}
+
+fn has_destination(rule: &Value, destination: &Value) -> bool {
+    let route = rule.get("route").and_then(Value::as_array);
+    let mut route = route.into_iter().flatten();
+    route.any(|entry| entry.get("destination") == Some(destination))
 }
 
 /// Whether another VirtualService has the same host for the same callers at one end. Which one counts, or how gateways
