@@ -300,6 +300,22 @@ const METAL_PREVIEW: Life = Life {
     ..METAL
 };
 
+const KUBESPHERE_PREVIEW: Life = Life {
+    folder: "life-preview",
+    init: &[
+        "init",
+        "--canary-tag",
+        "1.17.0",
+        "--steps",
+        "50,100",
+        "--match",
+        "header:end-user=jason",
+        "--mirror",
+        "10%",
+    ],
+    ..KUBESPHERE
+};
+
 const OVERLAYS_PREVIEW: Life = Life {
     folder: "life-preview",
     init: &[
@@ -469,6 +485,11 @@ fn reviews_in_overlays_are_previewed() {
     live(&OVERLAYS_PREVIEW);
 }
 
+#[test]
+fn reviews_in_kubesphere_are_previewed() {
+    live(&KUBESPHERE_PREVIEW);
+}
+
 /// One environment has chosen requests, the other has none: it is parked meanwhile.
 #[test]
 fn my_service_previews_in_staging() {
@@ -552,6 +573,7 @@ fn abort_from_every_phase_with_a_preview_gives_the_start_back() {
         &BOOKINFO_PREVIEW,
         &REVIEWS_PREVIEW,
         &METAL_PREVIEW,
+        &KUBESPHERE_PREVIEW,
         &OVERLAYS_PREVIEW,
     ] {
         let length = (0..20).find(|stop| !abort_after(life, *stop));

@@ -104,23 +104,26 @@ fn rollback_takes_the_preview_back() {
     for phase in ["preview", "ramp"] {
         let repository = in_phase(phase);
         let ended = repository.run(&["rollback", "--commit"]).expect(0);
-        assert!(
-            ended.stderr.contains(r#"{"op":"remove","path":"/spec/http/0"}"#),
-            "{}",
-            ended.stderr
-        );
-        let copies = r#"{"op":"remove","path":"/spec/http/1/mirror"}"#;
-        assert_eq!(
-            ended.stderr.contains(copies),
-            phase == "preview",
-            "{}",
-            ended.stderr
-        );
+        let place = |operation: &str| ended.stderr.find(operation);
+        let rule = place(r#"{"op":"remove","path":"/spec/http/0"}"#).expect("the rule goes");
+        let copies = place(r#"{"op":"remove","path":"/spec/http/1/mirror"}"#);
+        assert_eq!(copies.is_some(), phase == "preview", "{}", ended.stderr);
+        // The first that goes moves all that follow.
+        assert!(copies.is_none_or(|copies| copies < rule), "{}", ended.stderr);
         assert_eq!(environments(&repository), [(0, false), (0, false)]);
         assert_eq!(repository.read_phase(".", "web"), ["park"]);
         let _ = repository.run(&["next", "--commit"]).expect(0);
         assert_eq!(environments(&repository), [(0, true), (0, true)]);
     }
+}
+
+/// Nobody meets the new version any more before anything else is taken back.
+#[test]
+fn abort_takes_the_preview_back_first() {
+    let repository = in_phase("preview");
+    let _ = repository.run(&["abort", "--commit"]).expect(0);
+    assert_eq!(environments(&repository), [(0, false), (0, false)]);
+    assert_eq!(repository.read_phase(".", "web"), ["park"]);
 }
 
 /// What a person changes in the release file is told as a difference, and written with the next transition.
@@ -175,13 +178,13 @@ fn what_cannot_be_previewed_is_refused_before_anything_is_written() {
         &[
             "[unsupported]",
             "smi cannot send the requests that a release chooses to the canary",
-            "these can: istio, gateway-api, istio-hosts, app-mesh",
+            "these can: istio, gateway-api, istio-hosts, app-mesh, kubesphere",
         ],
     );
     refused(
         "smi/books",
         &[&smi[..], &["--mirror", "10"]].concat(),
-        &["these can: istio, gateway-api, istio-hosts\n"],
+        &["these can: istio, gateway-api, istio-hosts, kubesphere\n"],
     );
 }
 

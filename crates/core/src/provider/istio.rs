@@ -31,7 +31,7 @@ mod traffic;
 
 use foreign_pods::foreign_pods;
 use routes::{Split, Unreadable, Unsplittable};
-pub(super) use traffic::IstioTraffic;
+pub(super) use traffic::{Action, IstioTraffic, Rule, fulfilling};
 
 const NETWORKING: &str = "networking.istio.io";
 

@@ -13,12 +13,14 @@ use serde_json::{Value, json};
 use super::backends::{other_image, promote, services, weight};
 use super::replicas::own_version;
 use super::{
-    Basis, CopyIntent, Intent, Observed, Provider, ProviderId, VERSION_LABEL, set_weight, weight_operations,
+    Basis, CopyIntent, Intent, Observed, Previews, Provider, ProviderId, VERSION_LABEL, set_weight,
+    weight_operations,
 };
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::model::{Application, Environment, Form, Release, Routes, Shape, Version, Weight};
 
+mod preview;
 mod traffic;
 
 pub(super) use traffic::KubesphereTraffic;
@@ -44,6 +46,13 @@ impl Provider for Kubesphere {
 
     fn form(&self) -> Form {
         Form::Pinned
+    }
+
+    fn previews(&self) -> Previews {
+        Previews {
+            matches: true,
+            mirrors: true,
+        }
     }
 
     fn is_used(&self, application: &Application, workload: &str, environment: &str) -> bool {
@@ -148,7 +157,7 @@ impl Provider for Kubesphere {
             };
             let environments = vec![environment.name.clone()];
             match shape.routes.get(&environment.name) {
-                Some(Routes::Both(canary)) => match component.strategy(*canary) {
+                Some(routes) if routes.range().is_some() => match component.strategy(*routes) {
                     Ok(value) => intents.push(Intent::Object { environments, value }),
                     Err(wrong) => problems.push(wrong),
                 },
@@ -169,12 +178,17 @@ impl Provider for Kubesphere {
         let copy = application.deployed(environment, &release.copy, "apps", "Deployment");
         let mut observed = Observed::of_copy(copy.is_some());
         let component = Component::of(application, release, &application.environments[environment]);
-        let read = component.and_then(|component| component.read());
+        let read = component.as_ref().and_then(Component::read);
         match read {
             None => {}
             Some((Ok(routes), at)) => {
                 observed.routes = routes;
                 observed.routes_at = Some(at);
+                if matches!(routes, Routes::Preview(_)) {
+                    observed
+                        .drift
+                        .extend(component.and_then(|component| component.other_preview(routes)));
+                }
             }
             Some((Err(wrong), at)) => {
                 observed.drift.push(wrong.at(at.clone()));
@@ -206,14 +220,16 @@ impl Provider for Kubesphere {
         routes: Routes,
     ) -> Vec<(ObjectRef, Value)> {
         let component = Component::of(application, release, &application.environments[environment]);
-        let (Some(component), Routes::Both(canary)) = (component, routes) else {
+        let (Some(component), Some(canary)) = (component, routes.canary()) else {
             return Vec::new();
         };
         let Some(strategy) = component.strategy else {
             return Vec::new();
         };
         let version = |entry: &Value| component.version(entry);
-        let operations = weight_operations(&strategy.value, lists(&strategy.value), version, canary);
+        let lists = component.split_lists(&strategy.value);
+        let mut operations = weight_operations(&strategy.value, lists, version, canary);
+        operations.extend(component.preview_operations(&strategy.value, routes));
         vec![(strategy.object.clone(), Value::Array(operations))]
     }
 }
@@ -406,14 +422,16 @@ impl<'a> Component<'a> {
         problems
     }
 
-    /// The Strategy with a share for the canary; what it says besides stays.
+    /// The Strategy with a share for the canary, and its preview; what it says besides stays.
     ///
     /// Errors: it names the versions in a way that has no weights.
-    fn strategy(&self, canary: Weight) -> Result<Value, Diagnostic> {
+    fn strategy(&self, routes: Routes) -> Result<Value, Diagnostic> {
+        let canary = routes.canary().unwrap_or(Weight::ZERO);
         let mut value = match self.strategy {
             Some(strategy) => strategy.value.clone(),
             None => self.fresh(),
         };
+        self.end_preview(&mut value);
         if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
             spec.shift_remove("governor");
         }
@@ -436,6 +454,9 @@ impl<'a> Component<'a> {
                 };
                 set_weight(entry, Some(share.percent().into()));
             }
+        }
+        if let Routes::Preview(share) = routes {
+            self.begin_preview(&mut value, share)?;
         }
         match (is_set, self.strategy) {
             (false, Some(strategy)) => {
@@ -552,6 +573,9 @@ impl<'a> Component<'a> {
             }
         }
         Some(match found {
+            Some((Routes::Both(share), at)) if self.has_preview(&strategy.value) => {
+                (Ok(Routes::Preview(share)), at)
+            }
             Some((routes, at)) => (Ok(routes), at),
             None => (Ok(Routes::Plain), strategy.origin.clone()),
         })

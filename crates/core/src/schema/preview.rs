@@ -218,17 +218,17 @@ mod tests {
     #[test]
     fn what_a_traffic_system_cannot_do_is_told_with_those_that_can() {
         let (matches, mirror) = ("    match:\n      - uri: {prefix: /beta}\n", "    mirror: 10\n");
-        for provider in ["smi", "kubesphere", "replicas"] {
+        for provider in ["smi", "replicas"] {
             let found = release(provider, matches).expect_err(provider);
             assert!(
-                found.contains("these can: istio, gateway-api, istio-hosts, app-mesh"),
+                found.contains("these can: istio, gateway-api, istio-hosts, app-mesh, kubesphere"),
                 "{found}"
             );
         }
-        for provider in ["app-mesh", "smi", "kubesphere", "replicas"] {
+        for provider in ["app-mesh", "smi", "replicas"] {
             let found = release(provider, mirror).expect_err(provider);
             assert!(
-                found.contains("these can: istio, gateway-api, istio-hosts"),
+                found.contains("these can: istio, gateway-api, istio-hosts, kubesphere"),
                 "{found}"
             );
             let own = "    environments: {staging: {mirror: 10}}\n";

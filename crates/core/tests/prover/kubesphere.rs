@@ -40,6 +40,13 @@ fn strategy(v1: u8, v2: u8) -> [String; 1] {
     strategy_of("web", "WaitForWorkloadReady", "", v1, v2)
 }
 
+/// One user's requests to the new version, all others to the old.
+fn chosen(policy: &str) -> [String; 1] {
+    let [strategy] = strategy_of("web", policy, "", 100, 0);
+    let rule = "{match: [{headers: {end-user: {exact: jason}}}], route: [{destination: {host: web, subset: v2}, weight: 100}]}, ";
+    [strategy.replacen("http: [", &format!("http: [{rule}"), 1)]
+}
+
 #[test]
 fn orders_that_kubesphere_forbids() {
     let (service, v1, v2) = (service(), pods("v1"), pods("v2"));
@@ -106,6 +113,24 @@ fn orders_that_kubesphere_forbids() {
                 before: all(&[&service, &v1, &v2, &strategy(50, 50)]),
                 after: all(&[&service, &v1, &strategy(50, 50)]),
                 says: "",
+            },
+            Row {
+                name: "chosen requests while others stay",
+                before: all(&[&service, &v1, &v2, &strategy(100, 0)]),
+                after: all(&[&service, &v1, &v2, &chosen("WaitForWorkloadReady")]),
+                says: "",
+            },
+            Row {
+                name: "chosen requests wait for pods as well",
+                before: all(&[&service, &v1]),
+                after: all(&[&service, &v1, &chosen("WaitForWorkloadReady")]),
+                says: "",
+            },
+            Row {
+                name: "chosen requests before there are pods, where nothing waits for them",
+                before: all(&[&service, &v1]),
+                after: all(&[&service, &v1, &chosen("Immediately")]),
+                says: "503 NC: no pod of version v2 is ready",
             },
             Row {
                 name: "a governor takes everything",

@@ -23,7 +23,7 @@ struct Life {
     canary: &'static str,
 }
 
-const LIVES: [Life; 5] = [
+const LIVES: [Life; 6] = [
     Life {
         fixture: "istio/my-service",
         at: "",
@@ -63,6 +63,14 @@ const LIVES: [Life; 5] = [
         provider: ProviderId::AppMesh,
         stable: "metal-v1",
         canary: "metal-v2",
+    },
+    Life {
+        fixture: "kubesphere/bookinfo",
+        at: "",
+        workload: "reviews-v1",
+        provider: ProviderId::Kubesphere,
+        stable: "reviews-v1",
+        canary: "reviews-v2",
     },
 ];
 

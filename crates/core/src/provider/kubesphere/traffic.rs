@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::super::VERSION_LABEL;
 use super::super::cluster::{Cluster, Known, Port, Service, failure, full_name, items, ratio, text};
+use super::super::istio::{Action, Rule, fulfilling};
 use super::{APP, GROUP, is_enabled, label, subset};
 use crate::manifest::{Manifest, ObjectRef};
 use crate::prover::{
@@ -40,7 +41,7 @@ impl KubesphereTraffic {
         Self {
             governed: world.read("", "Service", governed),
             strategies: world.read(GROUP, "Strategy", Strategy::read),
-            unjudged: cluster.unjudged(world, &known, &by_content),
+            unjudged: cluster.unjudged(world, &known, &|_| None),
             cluster,
         }
     }
@@ -73,19 +74,24 @@ impl KubesphereTraffic {
     }
 }
 
-/// Rules for some requests only are not followed.
-fn by_content(ends: [Option<&Manifest>; 2]) -> Option<&'static str> {
-    let mut ends = ends.into_iter().flatten();
-    let has_match = |end: &Manifest| {
-        items(&end.value, "/spec/template/spec/http").any(|rule| rule.get("match").is_some())
-    };
-    ends.any(|end| end.object.is(GROUP, "Strategy") && has_match(end))
-        .then_some("sends requests by their content")
-}
-
 impl Traffic for KubesphereTraffic {
     fn requests(&self) -> Vec<Request> {
-        self.cluster.requests()
+        let mut found = self.cluster.requests();
+        let strategies = self.strategies.iter().flat_map(|versions| versions.each());
+        let mut chosen = Vec::new();
+        for strategy in strategies {
+            let blanks = found
+                .iter()
+                .filter(|request| request.host == strategy.host && request.caller != Caller::Outside);
+            for blank in blanks {
+                let matches = strategy.rules.iter().flat_map(|rule| &rule.matches);
+                chosen.extend(matches.map(|matched| fulfilling(matched, blank)));
+            }
+        }
+        found.extend(chosen);
+        found.sort();
+        found.dedup();
+        found
     }
 
     fn serve(&self, state: &State<'_>, request: &Request) -> Outcome {
@@ -102,7 +108,7 @@ impl Traffic for KubesphereTraffic {
         let subsets = Subsets::of(&self.cluster, state, service, port);
         match self.strategy(state, &request.host) {
             Err(unclear) => unclear,
-            Ok(Some(strategy)) if strategy.is_followed(&subsets) => strategy.follow(&subsets),
+            Ok(Some(strategy)) if strategy.is_followed(&subsets) => strategy.follow(&subsets, request),
             Ok(_) => subsets.first(service),
         }
     }
@@ -181,30 +187,25 @@ fn spread(pods: &[(&PodGroup, u64)]) -> Outcome {
     outcome
 }
 
-/// A Strategy: the subsets that it names, with their weights.
+/// A Strategy: its rules, with the subsets that they name.
 #[derive(Debug)]
 struct Strategy {
     object: ObjectRef,
     host: String,
     policy: String,
     governor: Option<String>,
-    weights: Vec<(String, u64)>,
+    /// Those for HTTP, else those for TCP.
+    rules: Vec<Rule>,
 }
 
 impl Strategy {
     fn read(manifest: &Manifest) -> Self {
         let namespace = manifest.object.namespace.clone().unwrap_or_default();
-        let rules = |kind| items(&manifest.value, kind);
-        let mut rules = rules("/spec/template/spec/http").chain(rules("/spec/template/spec/tcp"));
-        let rule = rules.find(|rule| rule.get("match").is_none());
-        let entry = |entry: &Value| {
-            let subset = entry.pointer("/destination/subset")?.as_str()?;
-            Some((
-                subset.to_owned(),
-                entry.get("weight").and_then(Value::as_u64).unwrap_or(0),
-            ))
-        };
-        let entries = rule.and_then(|rule| rule.get("route")?.as_array());
+        let rules = |kind| items(&manifest.value, kind).map(|rule| Rule::read(rule, &namespace));
+        let mut all: Vec<Rule> = rules("/spec/template/spec/http").collect();
+        if all.is_empty() {
+            all.extend(rules("/spec/template/spec/tcp"));
+        }
         let policy = manifest
             .value
             .get("spec")
@@ -213,14 +214,14 @@ impl Strategy {
             host: full_name(label(manifest, APP).unwrap_or_default(), &namespace),
             policy: policy.unwrap_or_default().to_owned(),
             governor: manifest.text("/spec/governor").map(str::to_owned),
-            weights: entries.into_iter().flatten().filter_map(entry).collect(),
+            rules: all,
             object: manifest.object.clone(),
         }
     }
 
     /// Whether its template becomes the routes.
     fn is_followed(&self, subsets: &Subsets<'_>) -> bool {
-        let mut named = self.weights.iter();
+        let mut named = self.rules.iter().flat_map(|rule| weights(rule));
         match self.policy.as_str() {
             "Paused" => false,
             "WaitForWorkloadReady" => named.all(|(subset, _)| subsets.names(subset)),
@@ -228,15 +229,22 @@ impl Strategy {
         }
     }
 
-    fn follow(&self, subsets: &Subsets<'_>) -> Outcome {
+    fn follow(&self, subsets: &Subsets<'_>, request: &Request) -> Outcome {
         if let Some(governor) = &self.governor {
             return subsets.reach(governor, &self.object);
         }
+        let bound = ["mesh".to_owned()];
+        let mut rules = self.rules.iter();
+        let Some(rule) = rules.find(|rule| rule.matches(request, &bound)) else {
+            let text = format!("404 NR: no rule of {} takes {}", self.object, request.path);
+            return Outcome::failure(failure(FailureKind::NoRoute, text, Some(&self.object)));
+        };
+        let weights = weights(rule);
         // Source: Istio, "HTTPRoute": a single destination gets everything.
-        if let [(only, _)] = self.weights.as_slice() {
+        if let [(only, _)] = weights.as_slice() {
             return subsets.reach(only, &self.object);
         }
-        let total: u64 = self.weights.iter().map(|(_, weight)| weight).sum();
+        let total: u64 = weights.iter().map(|(_, weight)| weight).sum();
         if total == 0 {
             return unclear(
                 format!("503: {} gives no version a weight", self.object),
@@ -244,9 +252,22 @@ impl Strategy {
             );
         }
         let mut outcome = Outcome::default();
-        for (name, weight) in self.weights.iter().filter(|(_, weight)| *weight > 0) {
-            outcome.add(subsets.reach(name, &self.object), ratio(*weight, total));
+        for (name, weight) in weights.into_iter().filter(|(_, weight)| *weight > 0) {
+            outcome.add(subsets.reach(name, &self.object), ratio(weight, total));
         }
         outcome
+    }
+}
+
+/// The subsets that a rule names, with their weights.
+fn weights(rule: &Rule) -> Vec<(&str, u64)> {
+    match &rule.action {
+        Action::Answer(_) => Vec::new(),
+        Action::Route(targets) => {
+            let targets = targets.iter();
+            targets
+                .filter_map(|target| Some((target.subset.as_deref()?, target.weight)))
+                .collect()
+        }
     }
 }

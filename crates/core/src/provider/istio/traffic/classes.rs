@@ -295,6 +295,24 @@ fn example(matched: &Match) -> Example {
     example
 }
 
+/// A request that fulfils one alternative of a rule, and is like another but for that.
+pub(in crate::provider) fn fulfilling(matched: &Match, blank: &Request) -> Request {
+    let Example {
+        path,
+        method,
+        headers,
+        fulfils,
+        ..
+    } = example(matched);
+    Request {
+        path,
+        method,
+        headers,
+        fulfils,
+        ..blank.clone()
+    }
+}
+
 /// Paths and methods that policies tell apart.
 fn operations(rule: &Value) -> Vec<Example> {
     let operations = rule

@@ -46,11 +46,11 @@ impl ExportTo {
 
 /// One destination of a route.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(in crate::provider) struct Target {
     pub(super) host: String,
-    pub(super) subset: Option<String>,
+    pub(in crate::provider) subset: Option<String>,
     pub(super) port: Option<u16>,
-    pub(super) weight: u64,
+    pub(in crate::provider) weight: u64,
 }
 
 /// Subsets of a host.

@@ -14,11 +14,11 @@ use crate::prover::{
 };
 
 use super::super::cluster::{Cluster, Known, failure, full_name, namespace_of, ratio};
+pub(in crate::provider) use classes::fulfilling;
 use destinations::{DestinationRule, Target};
 use policies::{AuthorizationPolicy, PeerAuthentication};
-use virtual_services::{Action, Rule};
-
 pub(super) use virtual_services::VirtualService;
+pub(in crate::provider) use virtual_services::{Action, Rule};
 
 /// The namespace whose policies and rules count for the whole mesh. Source: Istio, `meshConfig.rootNamespace`.
 const ROOT_NAMESPACE: &str = "istio-system";

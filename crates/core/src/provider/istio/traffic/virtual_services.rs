@@ -22,14 +22,14 @@ pub(in crate::provider::istio) struct VirtualService {
 
 /// One rule of the `http` list.
 #[derive(Debug)]
-pub(super) struct Rule {
-    pub(super) matches: Vec<Match>,
-    pub(super) action: Action,
+pub(in crate::provider) struct Rule {
+    pub(in crate::provider) matches: Vec<Match>,
+    pub(in crate::provider) action: Action,
 }
 
 /// What a rule does with a request.
 #[derive(Debug)]
-pub(super) enum Action {
+pub(in crate::provider) enum Action {
     /// The proxy answers itself: a redirect, a fixed response, or a delegate that is not here.
     Answer(String),
     /// To destinations, by weight.
@@ -38,7 +38,7 @@ pub(super) enum Action {
 
 /// One alternative of a rule's `match`: everything it says must hold.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Match {
+pub(in crate::provider) struct Match {
     pub(super) uri: Option<Pattern>,
     pub(super) method: Option<Pattern>,
     pub(super) authority: Option<Pattern>,
@@ -182,7 +182,7 @@ fn gateway_name(gateway: &str, namespace: &str) -> String {
 }
 
 impl Rule {
-    fn read(rule: &Value, namespace: &str) -> Self {
+    pub(in crate::provider) fn read(rule: &Value, namespace: &str) -> Self {
         let matches = rule.get("match").and_then(Value::as_array);
         let matches = matches
             .into_iter()
@@ -217,7 +217,7 @@ impl Rule {
     }
 
     /// Whether a request is of this rule: one of its alternatives holds, or it has none.
-    pub(super) fn matches(&self, request: &Request, bound: &[String]) -> bool {
+    pub(in crate::provider) fn matches(&self, request: &Request, bound: &[String]) -> bool {
         self.matches.is_empty() || self.matches.iter().any(|matched| matched.holds(request, bound))
     }
 }
