@@ -209,6 +209,10 @@ pub(crate) struct InitArgs {
     /// The image tag or digest of the new version, where a copy runs it beside the workload
     #[arg(long, value_name = "TAG")]
     pub(crate) canary_tag: Option<String>,
+    /// What chooses between two versions of one image, with its old and its new value: `env:ENGINE=classic,rapid`, or
+    /// `arg:--engine=classic,rapid` for an argument
+    #[arg(long, value_name = "KIND:NAME=OLD,NEW")]
+    pub(crate) flag: Option<String>,
     /// Percent to the canary, step by step (default: 1,5,25,50,100)
     #[arg(long, value_name = "PERCENT", value_delimiter = ',')]
     pub(crate) steps: Option<Vec<u64>>,

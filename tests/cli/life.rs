@@ -331,6 +331,43 @@ const OVERLAYS_PREVIEW: Life = Life {
     ],
     ..OVERLAYS
 };
+const RECOMMENDATIONS: Life = Life {
+    fixture: "istio/recommendations",
+    folder: "life",
+    at: ".",
+    ship: None,
+    promotes: &[("gap/gap.yaml", "\"--ranking=classic\"", "\"--ranking=learned\"")],
+    init: &[
+        "init",
+        "--flag",
+        "arg:--ranking=classic,learned",
+        "--steps",
+        "10,100",
+    ],
+    workload: "web",
+};
+
+const PRICING: Life = Life {
+    fixture: "gateway-api/pricing",
+    folder: "life",
+    at: ".",
+    ship: None,
+    promotes: &[
+        ("staging/pricing.yaml", "'half-up'", "'half-even'"),
+        ("production/pricing.yaml", "'half-up'", "'half-even'"),
+    ],
+    init: &[
+        "init",
+        "--flag",
+        "env:ROUNDING=half-up,half-even",
+        "--steps",
+        "50,100",
+    ],
+    workload: "pricing",
+};
+
+/// Two versions of one image.
+const OF_ONE_IMAGE: [&Life; 2] = [&RECOMMENDATIONS, &PRICING];
 
 /// The guide's set-up in each traffic system.
 const LIVES: [&Life; 11] = [
@@ -502,6 +539,29 @@ fn in_staging(repository: &Repository) {
     repository.replace("gap/tidegate.yaml", steps, &format!("{own}{steps}"));
 }
 
+/// The guide's other method: a flag chooses, and its flip is a commit of its own.
+#[test]
+fn recommendations_live_with_both_rankings_in_one_image() {
+    live(&RECOMMENDATIONS);
+}
+
+#[test]
+fn pricing_lives_with_both_roundings_in_one_image() {
+    live(&PRICING);
+}
+
+#[test]
+fn abort_gives_the_flag_back_from_every_phase() {
+    for life in OF_ONE_IMAGE {
+        let length = (0..20).find(|stop| !abort_after(life, *stop));
+        assert!(
+            length.is_some_and(|length| length >= 9),
+            "{}: {length:?}",
+            life.fixture
+        );
+    }
+}
+
 fn live(life: &Life) {
     live_with(life, None);
 }
@@ -518,6 +578,7 @@ fn live_with(life: &Life, edit: Option<fn(&Repository)>) {
     }
     let phases: &[&str] = match life.promotes {
         [] => &["split", "wire", "widen", "park"],
+        _ if life.fixture.starts_with("istio/") => &["split", "wire", "widen", "park"],
         // The routes name the copy before it has pods.
         _ if life.fixture.starts_with("kubesphere/") => &["wire", "park"],
         // There are no routes that could name the copy: it is parked from the beginning.
@@ -714,7 +775,7 @@ fn by_hand(life: &Life, repository: &Repository) {
 
 impl Repository {
     /// Runs a command that writes, and commits what it wrote.
-    fn step(&self, at: &str, args: &[&str]) {
+    pub(crate) fn step(&self, at: &str, args: &[&str]) {
         let mut all = vec!["-C", at];
         all.extend(args);
         let _ = self.run(&all).expect(0);

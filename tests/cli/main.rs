@@ -9,6 +9,7 @@ mod cases;
 mod check;
 mod cmp;
 mod cmp_server;
+mod coexistence;
 mod commands;
 mod deployed;
 mod disks;

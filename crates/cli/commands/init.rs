@@ -36,6 +36,7 @@ pub(crate) fn run(workspace: &Workspace, args: &InitArgs) -> Result<Outcome, Sto
         provider: args.provider.clone(),
         stable_tag: args.stable_tag.clone(),
         canary_tag: args.canary_tag.clone(),
+        flag: args.flag.clone(),
         steps: args.steps.clone(),
         preview: preview(args)?,
         adopt: args.adopt,

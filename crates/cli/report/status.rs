@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tidegate_core::delegated::{self, Given, Stage};
-use tidegate_core::model::{Application, Delegation, Form, Release, Routes, Weight};
+use tidegate_core::model::{Application, Course, Delegation, Release, Routes, Weight};
 use tidegate_core::phase::{Incomplete, Phase, Position};
 use tidegate_core::preview::Preview;
 use tidegate_core::standing::Standing;
@@ -34,7 +34,7 @@ pub(crate) fn text(standpoint: &Standpoint<'_>, width: Option<usize>) -> String 
     };
     let mut text = format!(
         "{title}: {}{by_hand}\n",
-        position(&standing.position, release.provider.form())
+        position(&standing.position, release.course())
     );
     let routes: Vec<(&str, Routes)> = standing
         .environments
@@ -160,9 +160,9 @@ impl Delegated<'_> {
 }
 
 /// A position in a few words.
-fn position(position: &Position, form: Form) -> String {
+fn position(position: &Position, course: Course) -> String {
     match position {
-        Position::At(phase) => format!("{phase} ({})", phase.about(form)),
+        Position::At(phase) => format!("{phase} ({})", phase.about(course)),
         Position::Ambiguous(one, other) => format!("{one} or {other}: the files look the same"),
         Position::Between(one, other) => format!("between {} and {}", one.phase, other.phase),
         Position::Unclear(_) => "in no phase, nor between two".to_owned(),
@@ -178,17 +178,19 @@ fn position(position: &Position, form: Form) -> String {
 
 fn ahead(release: &Release, standing: &Standing, next: &str) -> String {
     match &standing.position {
-        Position::At(Phase::Park | Phase::Preview) if standing.is_preview_ahead(release, None) => {
-            let about = Phase::Preview.about(release.provider.form());
+        Position::At(phase)
+            if phase.may_share(release.course()) && standing.is_preview_ahead(release, None) =>
+        {
+            let about = Phase::Preview.about(release.course());
             format!("{}: {about} (`{next}`)", Phase::Preview)
         }
-        Position::At(Phase::Park | Phase::Preview) if is_one_switch(release, standing) => {
+        Position::At(phase) if phase.may_share(release.course()) && is_one_switch(release, standing) => {
             format!(
                 "{}: everything to the canary in one switch (`{next}`)",
                 Phase::Hold
             )
         }
-        Position::At(Phase::Park | Phase::Preview | Phase::Ramp) => {
+        Position::At(phase) if *phase == Phase::Ramp || phase.may_share(release.course()) => {
             let step = |(name, routes): (&String, Routes)| {
                 let weight = routes.canary()?;
                 let step = release.steps(name).iter().find(|step| **step > weight)?;
@@ -201,11 +203,8 @@ fn ahead(release: &Release, standing: &Standing, next: &str) -> String {
                 .collect();
             format!("ramp: {} (`{next}`)", steps.join(", "))
         }
-        Position::At(phase) => match phase.following(release.provider.form()) {
-            Some(following) => format!(
-                "{following}: {} (`{next}`)",
-                following.about(release.provider.form())
-            ),
+        Position::At(phase) => match phase.following(release.course()) {
+            Some(following) => format!("{following}: {} (`{next}`)", following.about(release.course())),
             None => "nothing".to_owned(),
         },
         Position::Between(_, other) => format!("complete {} (`{next}`)", other.phase),

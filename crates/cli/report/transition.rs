@@ -1,7 +1,7 @@
 //! A transition in words: what it does to traffic, what it is called in the history, how to take it back.
 
 use tidegate_core::delegated::{self, Stage};
-use tidegate_core::model::{Application, Release, Routes};
+use tidegate_core::model::{Application, Course, Release, Routes};
 use tidegate_core::phase::Position;
 use tidegate_core::plan::{live_commands, undo};
 use tidegate_core::provider::System;
@@ -19,6 +19,7 @@ pub(crate) fn name(transition: &Transition) -> String {
         Purpose::Weights => "weights".to_owned(),
         Purpose::Grow => "grow".to_owned(),
         Purpose::RestoreImage => "restore the stable image".to_owned(),
+        Purpose::RestoreFlag => "restore the flag".to_owned(),
         Purpose::MovePin => "move the stable image".to_owned(),
         Purpose::Restore => "write the release's files again".to_owned(),
         Purpose::Start => "start".to_owned(),
@@ -29,7 +30,10 @@ pub(crate) fn name(transition: &Transition) -> String {
 pub(crate) fn about(transition: &Transition) -> &'static str {
     match &transition.purpose {
         Purpose::Enter(phase) => match transition.system {
-            System::Provider(provider) => phase.about(provider.form()),
+            System::Provider(provider) => phase.about(Course {
+                form: provider.form(),
+                ships: transition.has_flag,
+            }),
             System::Controller(_) => phase.as_str(),
         },
         Purpose::Stage(stage) => match transition.system {
@@ -38,6 +42,7 @@ pub(crate) fn about(transition: &Transition) -> &'static str {
         },
         Purpose::Weights => "change the shares of the two versions",
         Purpose::Grow => "add the pods of the version that gets more; the other's go once they are ready",
+        Purpose::RestoreFlag => "give the workload the flag's value from before the release back",
         Purpose::RestoreImage => "put the image that ran before the release back on the workload",
         Purpose::MovePin => "give the stable version another image",
         Purpose::Restore => "write the files of the release again, as its phase says",

@@ -17,6 +17,7 @@ pub mod check;
 pub mod checkout;
 pub mod delegated;
 pub mod diagnostic;
+mod flag;
 pub mod layout;
 pub mod manifest;
 pub mod model;

@@ -195,7 +195,47 @@ pub enum Method {
     /// The new code replaces the old in the repository; the stable copy keeps the old image.
     Succession,
     /// Both versions are in one image and a flag chooses.
-    Coexistence,
+    Coexistence(Flag),
+}
+
+/// What chooses between two versions of one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// What it is called.
+    pub name: FlagName,
+    /// Its value for the stable version: what the workload says before the release.
+    pub stable: String,
+    /// Its value for the canary.
+    pub canary: String,
+    /// Which version the image runs where nothing says the flag, by the end of the release.
+    pub unsaid: Version,
+}
+
+impl Flag {
+    /// The value for a version.
+    pub fn value(&self, version: Version) -> &str {
+        match version {
+            Version::Stable => &self.stable,
+            Version::Canary => &self.canary,
+        }
+    }
+}
+
+/// What a flag is called, and how a container says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlagName {
+    /// A variable of the environment, as an entry of `env` with a `value`.
+    Env(String),
+    /// An argument, in `args` or in `command`: one item `--engine=rapid`, or two, `--engine` and `rapid`.
+    Arg(String),
+}
+
+impl fmt::Display for FlagName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) | Self::Arg(name) => formatter.write_str(name),
+        }
+    }
 }
 
 /// What is known about the order in which objects are applied.
@@ -285,6 +325,22 @@ pub struct PinnedImage {
 }
 
 impl Release {
+    /// What chooses between the versions, where both are in one image.
+    pub fn flag(&self) -> Option<&Flag> {
+        match &self.method {
+            Method::Succession => None,
+            Method::Coexistence(flag) => Some(flag),
+        }
+    }
+
+    /// Which phases it goes through.
+    pub fn course(&self) -> Course {
+        Course {
+            form: self.provider.form(),
+            ships: self.flag().is_some(),
+        }
+    }
+
     /// The weights the canary takes in an environment, ascending, the last one 100.
     pub fn steps(&self, environment: &str) -> &[Weight] {
         self.environment_steps.get(environment).unwrap_or(&self.steps)
@@ -434,6 +490,22 @@ impl Form {
     }
 }
 
+/// Which phases a release goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Course {
+    /// How its versions are told apart.
+    pub form: Form,
+    /// Whether a transition of its own makes the canary side run the new version, since both are in one image.
+    pub ships: bool,
+}
+
+impl From<Form> for Course {
+    /// That of a release whose new version is another image.
+    fn from(form: Form) -> Self {
+        Self { form, ships: false }
+    }
+}
+
 /// What a phase means for the files: the columns of the phase table.
 ///
 /// A provider makes this true ([`crate::provider::Provider::emit`]) and reads it back
@@ -449,8 +521,12 @@ pub struct Shape {
     pub subsets: bool,
     /// The Service selects the pods of both versions.
     pub wide: bool,
+    /// A flag makes the canary side run the new version, where both are in one image and the copy exists.
+    pub shipped: bool,
     /// The workload runs the new version as its copy does.
     pub promoted: bool,
+    /// The workload says the flag no more, since its image runs the new version without.
+    pub unsaid: bool,
     /// What the routes name, per environment.
     pub routes: IndexMap<String, Routes>,
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use indexmap::IndexMap;
 
-use crate::model::{Form, Routes, Shape, Weight};
+use crate::model::{Course, Form, Routes, Shape, Weight};
 use crate::provider::Observed;
 
 /// A named resting point of a release; every one is safe to stay in for weeks.
@@ -23,6 +23,8 @@ pub enum Phase {
     Widen,
     /// The routes name both versions; everything goes to the stable one.
     Park,
+    /// A flag makes the canary side run the new version; everything goes to the stable one.
+    Ship,
     /// Requests that the release chooses meet the canary; all others are as in `park`.
     Preview,
     /// The routes name both versions; the canary gets some requests.
@@ -45,12 +47,13 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Idle,
         Self::Split,
         Self::Wire,
         Self::Widen,
         Self::Park,
+        Self::Ship,
         Self::Preview,
         Self::Ramp,
         Self::Hold,
@@ -70,6 +73,7 @@ impl Phase {
             Self::Wire => "wire",
             Self::Widen => "widen",
             Self::Park => "park",
+            Self::Ship => "ship",
             Self::Preview => "preview",
             Self::Ramp => "ramp",
             Self::Hold => "hold",
@@ -88,8 +92,12 @@ impl Phase {
     }
 
     /// What the transition into the phase does, in a few words.
-    pub fn about(self, form: Form) -> &'static str {
-        match (self, form) {
+    pub fn about(self, course: impl Into<Course>) -> &'static str {
+        let course = course.into();
+        if let Some(about) = self.about_flag(course) {
+            return about;
+        }
+        match (self, course.form) {
             (Self::Idle, _) => "one version, nothing of a release",
             (Self::Split, Form::Subsets) => "start the copy beside the workload and declare both versions",
             (Self::Split, _) => "start the new version beside the workload; nothing routes to it",
@@ -107,6 +115,7 @@ impl Phase {
             (Self::Preview, _) => {
                 "let the requests that the release chooses meet the canary; the others stay where they are"
             }
+            (Self::Ship, _) => "let the canary side run the new version; nothing is routed to it",
             (Self::Ramp, _) => "raise the canary's share step by step",
             (Self::Hold, Form::Replicas) => "all pods are the canary's",
             (Self::Hold, Form::Subsets) => "everything to the canary; the stable copy still stands by",
@@ -131,14 +140,33 @@ impl Phase {
         }
     }
 
+    /// What differs where both versions are in one image.
+    fn about_flag(self, course: Course) -> Option<&'static str> {
+        Some(match (self, course.form) {
+            _ if !course.ships => return None,
+            (Self::Split, Form::Backends) => {
+                "start the workload a second time, with the same flag; nothing routes to it"
+            }
+            (Self::Park, Form::Subsets) => "route everything to the stable copy, which runs the same code",
+            (Self::Park, Form::Pinned) => {
+                "start the workload a second time, with the same flag; everything stays where it is"
+            }
+            (Self::Park, Form::Replicas) => "write the workload a second time, without a pod",
+            (Self::Promote, Form::Replicas) => "give the workload the new flag; it has no pod meanwhile",
+            (Self::Promote, _) => "give the workload the new flag; nothing is routed to it meanwhile",
+            _ => return None,
+        })
+    }
+
     /// The phases of a release, in order.
     ///
-    /// With a backend for each version there is nothing to pin or to widen, and no label to take off. The copy runs the
+    /// Where both versions are in one image, both sides run the stable one until `ship` flips the flag. With a backend for each version there is nothing to pin or to widen, and no label to take off. The copy runs the
     /// new version there, so that who calls the workload's Service past all routes meets the stable one; at the end
     /// the workload becomes what the copy is. Where pods alone decide there are no routes either: a copy without pods is
     /// parked. Where a controller declares versions as they become ready, the routes name both before and after.
-    pub fn all(form: Form) -> impl DoubleEndedIterator<Item = Self> + Clone {
-        let left_out: &[Self] = match form {
+    pub fn all(course: impl Into<Course>) -> impl DoubleEndedIterator<Item = Self> + Clone {
+        let course = course.into();
+        let left_out: &[Self] = match course.form {
             Form::Subsets => &[Self::Promote, Self::Settle],
             Form::Backends => &[Self::Wire, Self::Widen, Self::Unroute, Self::Unwire],
             Form::Pinned => &[Self::Split, Self::Widen, Self::Unroute, Self::Unwire],
@@ -152,26 +180,38 @@ impl Phase {
                 Self::Unwire,
             ],
         };
-        Self::ALL.into_iter().filter(|phase| !left_out.contains(phase))
+        let is_passed = move |phase: &Self| course.ships || *phase != Self::Ship;
+        let phases = Self::ALL.into_iter().filter(|phase| !left_out.contains(phase));
+        phases.filter(is_passed)
     }
 
     /// The phase after this one; `None` after the last.
-    pub fn following(self, form: Form) -> Option<Self> {
-        Self::all(form).find(|phase| *phase > self)
+    pub fn following(self, course: impl Into<Course>) -> Option<Self> {
+        Self::all(course).find(|phase| *phase > self)
     }
 
     /// The phase before this one; `None` before the first.
-    pub fn preceding(self, form: Form) -> Option<Self> {
-        Self::all(form).rev().find(|phase| *phase < self)
+    pub fn preceding(self, course: impl Into<Course>) -> Option<Self> {
+        Self::all(course).rev().find(|phase| *phase < self)
+    }
+
+    /// Whether the canary gets no share of the requests yet, and may get one next.
+    pub fn may_share(self, course: impl Into<Course>) -> bool {
+        match self {
+            Self::Park => !course.into().ships,
+            phase => matches!(phase, Self::Ship | Self::Preview),
+        }
     }
 
     /// The columns of the phase table. Source: design of the phases, README "Phases".
-    fn row(self, form: Form) -> Row {
+    fn row(self, course: Course) -> Row {
+        let form = course.form;
         let row = |labels, copy, subsets, wide, routes| Row {
             labels,
             copy,
             subsets,
             wide,
+            shipped: false,
             promoted: false,
             routes,
         };
@@ -180,12 +220,20 @@ impl Phase {
             Self::Split => row(true, true, true, false, Named::None),
             Self::Wire => row(true, true, true, false, Named::Canary),
             Self::Widen => row(true, true, true, true, Named::Canary),
-            Self::Park | Self::Preview | Self::Ramp | Self::Hold | Self::Promote | Self::Settle => {
-                row(true, true, true, true, Named::Both)
-            }
+            Self::Park
+            | Self::Ship
+            | Self::Preview
+            | Self::Ramp
+            | Self::Hold
+            | Self::Promote
+            | Self::Settle => row(true, true, true, true, Named::Both),
             Self::Retire => row(true, false, true, false, Named::Canary),
             Self::Unroute => row(true, false, true, false, Named::None),
             Self::Unwire => row(true, false, false, false, Named::None),
+        };
+        let row = Row {
+            shipped: course.ships && (Self::Ship..=Self::Settle).contains(&self),
+            ..row
         };
         match form {
             Form::Subsets => row,
@@ -195,6 +243,7 @@ impl Phase {
                 subsets: false,
                 wide: false,
                 promoted: self > Self::Hold,
+                shipped: row.shipped,
                 routes: match self {
                     Self::Idle | Self::Tidy => Named::None,
                     _ => Named::Both,
@@ -216,28 +265,31 @@ impl Phase {
     }
 
     /// What the phase means for the files, with these routes per environment.
-    pub fn shape(self, form: Form, routes: IndexMap<String, Routes>) -> Shape {
+    pub fn shape(self, course: impl Into<Course>, routes: IndexMap<String, Routes>) -> Shape {
         let Row {
             labels,
             copy,
             subsets,
             wide,
+            shipped,
             promoted,
             ..
-        } = self.row(form);
+        } = self.row(course.into());
         Shape {
             labels,
             copy,
             subsets,
             wide,
+            shipped,
             promoted,
+            unsaid: false,
             routes,
         }
     }
 
     /// The routes of an environment on entering the phase, from what they are now.
-    pub fn routes(self, form: Form, now: Routes) -> Routes {
-        match (self.row(form).routes, now) {
+    pub fn routes(self, course: impl Into<Course>, now: Routes) -> Routes {
+        match (self.row(course.into()).routes, now) {
             (Named::None, _) => Routes::Plain,
             (Named::Canary, _) => Routes::CanaryOnly,
             (Named::Both, _) if matches!(self, Self::Hold | Self::Promote) => Routes::Both(Weight::FULL),
@@ -274,6 +326,7 @@ struct Row {
     copy: bool,
     subsets: bool,
     wide: bool,
+    shipped: bool,
     promoted: bool,
     routes: Named,
 }
@@ -290,6 +343,7 @@ impl Row {
             copy,
             subsets,
             wide,
+            shipped,
             promoted,
             ..
         } = *observed;
@@ -298,6 +352,7 @@ impl Row {
             copy,
             subsets,
             wide,
+            shipped,
             promoted,
             routes,
         }
@@ -326,10 +381,16 @@ impl Row {
                 "the Service still selects both versions",
             ),
             (
+                self.shipped,
+                now.shipped,
+                "the new flag on the canary side",
+                "the canary side has the new flag already",
+            ),
+            (
                 self.promoted,
                 now.promoted,
-                "the new image on the workload",
-                "the workload has the new image already",
+                "the new version on the workload",
+                "the workload runs the new version already",
             ),
         ];
         let mut missing: Vec<_> = columns
@@ -353,6 +414,7 @@ impl Row {
             && (self.copy == one.copy || self.copy == other.copy)
             && (self.subsets == one.subsets || self.subsets == other.subsets)
             && (self.wide == one.wide || self.wide == other.wide)
+            && (self.shipped == one.shipped || self.shipped == other.shipped)
             && (self.promoted == one.promoted || self.promoted == other.promoted)
             && (self.routes == one.routes || self.routes == other.routes)
     }
@@ -395,39 +457,44 @@ pub struct Missing {
 ///
 /// `is_recorded`: a release file vouches for the release's history. A canary made by hand has none, so with both
 /// versions named and everything on the canary side it may be before `park` as well as in `hold`.
-pub fn recognise(environments: &IndexMap<String, Observed>, form: Form, is_recorded: bool) -> Position {
-    let phase_of = |observed| phase_of(observed, form);
+pub fn recognise(
+    environments: &IndexMap<String, Observed>,
+    course: impl Into<Course>,
+    is_recorded: bool,
+) -> Position {
+    let course = course.into();
+    let phase_of = |observed| phase_of(observed, course);
     let phases: Option<Vec<Phase>> = environments.values().map(phase_of).collect();
-    if let Some(phase) = phases.as_deref().and_then(together) {
+    if let Some(phase) = phases.as_deref().and_then(|phases| together(phases, course)) {
         return match phase {
-            Phase::Hold if !is_recorded && form == Form::Subsets => {
+            Phase::Hold if !is_recorded && course.form == Form::Subsets => {
                 Position::Ambiguous(Phase::Widen, Phase::Hold)
             }
             phase => Position::At(phase),
         };
     }
     let weighted = |phase: &Phase| matches!(phase, Phase::Preview | Phase::Ramp | Phase::Hold);
-    let neighbours = Phase::all(form).zip(Phase::all(form).skip(1));
+    let neighbours = Phase::all(course).zip(Phase::all(course).skip(1));
     let mut neighbours = neighbours.filter(|(_, other)| !weighted(other) && *other != Phase::Tidy);
     let fits = |(one, other): &(Phase, Phase)| {
         environments.values().all(|observed| {
-            Row::of(observed).is_between(one.row(form), other.row(form))
+            Row::of(observed).is_between(one.row(course), other.row(course))
                 && has_resting_weight(observed, *one, *other)
         })
     };
     if let Some((one, other)) = neighbours.find(fits) {
-        let incomplete = |phase| incomplete(phase, form, environments);
+        let incomplete = |phase| incomplete(phase, course, environments);
         return Position::Between(incomplete(one), incomplete(other));
     }
     if let Some(phases) = phases {
         let named = environments.keys().cloned().zip(phases);
         return Position::Disagree(named.collect());
     }
-    let mut nearest: Vec<_> = Phase::all(form)
+    let mut nearest: Vec<_> = Phase::all(course)
         .filter(|phase| !matches!(phase, Phase::Tidy | Phase::Preview | Phase::Ramp | Phase::Hold))
         // Where weights rest on the stable version, completing another phase would move them to the canary.
-        .filter(|phase| *phase == Phase::Park || !has_weights(environments))
-        .map(|phase| incomplete(phase, form, environments))
+        .filter(|phase| matches!(phase, Phase::Park | Phase::Ship) || !has_weights(environments))
+        .map(|phase| incomplete(phase, course, environments))
         .collect();
     nearest.sort_by_key(|incomplete| incomplete.missing.len());
     nearest.truncate(2);
@@ -440,10 +507,10 @@ fn has_weights(environments: &IndexMap<String, Observed>) -> bool {
         .any(|observed| observed.routes.range().is_some())
 }
 
-/// Before `park` and behind `settle` both versions rest at 100/0, behind `hold` at 0/100.
+/// Before `park`, before `ship` and behind `settle` both versions rest at 100/0, behind `hold` at 0/100.
 fn has_resting_weight(observed: &Observed, one: Phase, other: Phase) -> bool {
     match observed.routes {
-        Routes::Both(weight) if other == Phase::Park => weight == Weight::ZERO,
+        Routes::Both(weight) if matches!(other, Phase::Park | Phase::Ship) => weight == Weight::ZERO,
         Routes::Both(weight) if one == Phase::Hold => weight == Weight::FULL,
         Routes::Both(weight) if one == Phase::Settle => weight == Weight::ZERO,
         // A preview is between two resting points with weights alone.
@@ -454,32 +521,37 @@ fn has_resting_weight(observed: &Observed, one: Phase, other: Phase) -> bool {
 }
 
 /// The phase whose row one environment has.
-fn phase_of(observed: &Observed, form: Form) -> Option<Phase> {
+fn phase_of(observed: &Observed, course: Course) -> Option<Phase> {
     let row = Row::of(observed);
-    let is_coming_back = row.promoted && row == Phase::Promote.row(form);
+    let is_coming_back = row.promoted && row == Phase::Promote.row(course);
+    // Before the new version is there the canary side has no share.
+    let is_shared_early = course.ships && row == Phase::Park.row(course);
     match observed.routes {
         Routes::Both(Weight::ZERO) if is_coming_back => Some(Phase::Settle),
         // Both sides run the same code then, whatever the weights say.
         Routes::Both(_) | Routes::Preview(_) | Routes::Between(..) if is_coming_back => Some(Phase::Promote),
-        Routes::Both(_) | Routes::Preview(_) | Routes::Between(..) if row != Phase::Ramp.row(form) => {
-            Phase::all(form).find(|phase| phase.row(form) == row)
+        Routes::Preview(_) | Routes::Between(..) if is_shared_early => None,
+        Routes::Both(weight) if is_shared_early && weight > Weight::ZERO => None,
+        Routes::Both(_) | Routes::Preview(_) | Routes::Between(..) if row != Phase::Ramp.row(course) => {
+            Phase::all(course).find(|phase| phase.row(course) == row)
         }
+        Routes::Both(Weight::ZERO) if course.ships => Some(Phase::Ship),
         Routes::Both(Weight::ZERO) => Some(Phase::Park),
         Routes::Preview(Weight::ZERO) => Some(Phase::Preview),
         Routes::Both(Weight::FULL) | Routes::Preview(Weight::FULL) => Some(Phase::Hold),
         Routes::Both(_) | Routes::Preview(_) | Routes::Between(..) => Some(Phase::Ramp),
-        _ => Phase::all(form).find(|phase| phase.row(form) == row),
+        _ => Phase::all(course).find(|phase| phase.row(course) == row),
     }
 }
 
 /// The phase of all environments together: the same, or `ramp` where only weights differ. An environment may have
 /// nothing to preview.
-fn together(phases: &[Phase]) -> Option<Phase> {
+fn together(phases: &[Phase], course: Course) -> Option<Phase> {
     let (first, rest) = phases.split_first()?;
     if rest.iter().all(|phase| phase == first) {
         return Some(*first);
     }
-    let is_unshared = |phase: &Phase| matches!(phase, Phase::Park | Phase::Preview);
+    let is_unshared = |phase: &Phase| phase.may_share(course);
     if phases.iter().all(is_unshared) {
         return Some(Phase::Preview);
     }
@@ -487,10 +559,10 @@ fn together(phases: &[Phase]) -> Option<Phase> {
     phases.iter().all(is_weighted).then_some(Phase::Ramp)
 }
 
-fn incomplete(phase: Phase, form: Form, environments: &IndexMap<String, Observed>) -> Incomplete {
+fn incomplete(phase: Phase, course: Course, environments: &IndexMap<String, Observed>) -> Incomplete {
     let mut found: IndexMap<&'static str, Vec<String>> = IndexMap::new();
     for (name, observed) in environments {
-        for what in phase.row(form).missing(Row::of(observed)) {
+        for what in phase.row(course).missing(Row::of(observed)) {
             found.entry(what).or_default().push(name.clone());
         }
     }
@@ -506,24 +578,27 @@ mod tests {
     use super::*;
 
     fn observed(phase: Phase, routes: Routes) -> Observed {
-        observed_in(Form::Subsets, phase, routes)
+        observed_in(Form::Subsets.into(), phase, routes)
     }
 
-    fn observed_in(form: Form, phase: Phase, routes: Routes) -> Observed {
+    fn observed_in(course: Course, phase: Phase, routes: Routes) -> Observed {
         let Row {
             labels,
             copy,
             subsets,
             wide,
+            shipped,
             promoted,
             ..
-        } = phase.row(form);
+        } = phase.row(course);
         Observed {
             labels,
             copy,
             subsets,
             wide,
+            shipped,
             promoted,
+            unsaid: false,
             routes,
             routes_at: None,
             drift: Vec::new(),
@@ -619,6 +694,75 @@ mod tests {
     }
 
     #[test]
+    fn with_a_flag_the_new_version_comes_before_its_first_share() {
+        for form in [Form::Subsets, Form::Backends, Form::Pinned, Form::Replicas] {
+            let course = Course { form, ships: true };
+            for phase in Phase::all(course) {
+                let routes = match phase {
+                    Phase::Ramp => Routes::Both(Weight::new(25).expect("valid")),
+                    phase => phase.routes(course, Routes::Plain),
+                };
+                let environments = [("production".to_owned(), observed_in(course, phase, routes))];
+                let expected = match phase {
+                    // The flag of a workload without a copy is no part of a phase.
+                    Phase::Tidy if form == Form::Subsets => Phase::Idle,
+                    phase => phase,
+                };
+                let found = recognise(&environments.into_iter().collect(), course, true);
+                assert_eq!(found, Position::At(expected), "{form:?}");
+            }
+            let phases: Vec<Phase> = Phase::all(course).collect();
+            let ship = phases
+                .iter()
+                .position(|phase| *phase == Phase::Ship)
+                .expect("ship");
+            assert_eq!((phases[ship - 1], phases[ship + 1]), (Phase::Park, Phase::Ramp));
+        }
+    }
+
+    #[test]
+    fn a_share_before_the_new_version_is_no_phase() {
+        let course = Course {
+            form: Form::Subsets,
+            ships: true,
+        };
+        let routes = Routes::Both(Weight::new(25).expect("valid"));
+        let environments = [("production".to_owned(), observed_in(course, Phase::Park, routes))];
+        let found = recognise(&environments.into_iter().collect(), course, true);
+        let Position::Unclear(nearest) = found else {
+            panic!("{found:?}");
+        };
+        assert_eq!(nearest[0].phase, Phase::Park);
+    }
+
+    #[test]
+    fn environments_with_and_without_the_new_version_are_between() {
+        let course = Course {
+            form: Form::Backends,
+            ships: true,
+        };
+        let none = Routes::Both(Weight::ZERO);
+        let of = |phase, routes| observed_in(course, phase, routes);
+        let two = |staging, production| {
+            let environments = [
+                ("staging".to_owned(), staging),
+                ("production".to_owned(), production),
+            ];
+            recognise(&environments.into_iter().collect(), course, true)
+        };
+        let Position::Between(one, other) = two(of(Phase::Ship, none), of(Phase::Park, none)) else {
+            panic!("park and ship are neighbours");
+        };
+        assert_eq!((one.phase, other.phase), (Phase::Park, Phase::Ship));
+        let ramp = of(Phase::Ramp, Routes::Both(Weight::new(25).expect("valid")));
+        assert!(matches!(
+            two(ramp.clone(), of(Phase::Park, none)),
+            Position::Disagree(_)
+        ));
+        assert_eq!(two(ramp, of(Phase::Ship, none)), Position::At(Phase::Ramp));
+    }
+
+    #[test]
     fn with_backends_of_their_own_the_versions_need_fewer_phases() {
         let mut names = Vec::new();
         for phase in Phase::all(Form::Backends) {
@@ -629,7 +773,7 @@ mod tests {
             };
             let environments = [(
                 "production".to_owned(),
-                observed_in(Form::Backends, phase, routes),
+                observed_in(Form::Backends.into(), phase, routes),
             )];
             let environments = environments.into_iter().collect();
             assert_eq!(

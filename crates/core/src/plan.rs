@@ -7,7 +7,7 @@ use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::Failure;
 use crate::manifest::ObjectRef;
-use crate::model::{Application, Form, Release, Routes, Version};
+use crate::model::{Application, Flag, FlagName, Form, Release, Routes, Version};
 use crate::phase::Phase;
 use crate::start::floor;
 use crate::transition::{NextRequest, Purpose, Transition, next};
@@ -79,9 +79,11 @@ pub fn undo(transition: &Transition) -> String {
         Purpose::Enter(_) | Purpose::Grow => {
             "revert the commit; tidegate abort goes all the way back".to_owned()
         }
-        Purpose::RestoreImage | Purpose::MovePin | Purpose::Restore | Purpose::Start => {
-            "revert the commit".to_owned()
-        }
+        Purpose::RestoreImage
+        | Purpose::RestoreFlag
+        | Purpose::MovePin
+        | Purpose::Restore
+        | Purpose::Start => "revert the commit".to_owned(),
     }
 }
 
@@ -98,6 +100,9 @@ pub fn preconditions(
         Form::Backends => found.extend(look.with_backends(transition)),
         Form::Pinned => found.extend(look.with_pins(transition)),
         Form::Replicas => found.extend(look.with_replicas(transition)),
+    }
+    if let (Some(flag), Purpose::Enter(Phase::Tidy)) = (release.flag(), &transition.purpose) {
+        found.extend(look.without(flag));
     }
     // Where pods are the shares, there are as many as the shares say.
     if release.provider.form() != Form::Replicas && transition.after.values().any(is_split) {
@@ -130,6 +135,12 @@ impl Look<'_> {
                 self.image(),
                 self.healthy(Version::Stable),
             ],
+            Purpose::Enter(Phase::Ship) => {
+                vec![
+                    self.virtual_service("gives the stable version all requests"),
+                    self.known(),
+                ]
+            }
             Purpose::Enter(Phase::Preview | Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
                 vec![self.healthy(Version::Canary), self.image()]
             }
@@ -141,7 +152,11 @@ impl Look<'_> {
             Purpose::Enter(Phase::Unwire) => vec![self.virtual_service("names no subset")],
             Purpose::Enter(_) => vec![self.unwired()],
             Purpose::RestoreImage => vec![self.virtual_service("gives the stable version all requests")],
-            Purpose::MovePin | Purpose::Restore | Purpose::Start | Purpose::Stage(_) => Vec::new(),
+            Purpose::RestoreFlag
+            | Purpose::MovePin
+            | Purpose::Restore
+            | Purpose::Start
+            | Purpose::Stage(_) => Vec::new(),
         }
     }
 
@@ -155,6 +170,7 @@ impl Look<'_> {
                 self.endpoints(copy, &format!("the pods of `{copy}`, and no others")),
                 self.image(),
             ],
+            Purpose::Enter(Phase::Ship) => vec![routed_to(workload), self.known()],
             Purpose::Enter(Phase::Preview | Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
                 vec![self.healthy(Version::Canary), self.image()]
             }
@@ -165,10 +181,11 @@ impl Look<'_> {
             Purpose::Enter(Phase::Retire) => vec![routed_to(workload)],
             Purpose::Enter(_) => vec![self.pruned(), self.routes(&format!("names `{copy}` no more"))],
             // On the way back from `promote` the copy serves everything meanwhile.
-            Purpose::RestoreImage if transition.before.values().any(is_split) => {
+            Purpose::RestoreImage | Purpose::RestoreFlag if transition.before.values().any(is_split) => {
                 vec![self.healthy(Version::Canary), routed_to(copy)]
             }
             Purpose::RestoreImage
+            | Purpose::RestoreFlag
             | Purpose::MovePin
             | Purpose::Restore
             | Purpose::Start
@@ -181,6 +198,7 @@ impl Look<'_> {
         match &transition.purpose {
             Purpose::Enter(Phase::Wire) => vec![self.healthy(Version::Stable)],
             Purpose::Enter(Phase::Park) => vec![routed_to(Version::Stable), self.room()],
+            Purpose::Enter(Phase::Ship) => vec![routed_to(Version::Stable), self.known()],
             Purpose::Enter(Phase::Preview | Phase::Ramp | Phase::Hold) | Purpose::Weights | Purpose::Grow => {
                 vec![self.healthy(Version::Canary), self.image()]
             }
@@ -188,10 +206,11 @@ impl Look<'_> {
             Purpose::Enter(Phase::Settle) => vec![self.healthy(Version::Stable), self.same_image()],
             Purpose::Enter(Phase::Retire) => vec![routed_to(Version::Stable)],
             Purpose::Enter(_) => vec![self.pruned()],
-            Purpose::RestoreImage if transition.before.values().any(is_split) => {
+            Purpose::RestoreImage | Purpose::RestoreFlag if transition.before.values().any(is_split) => {
                 vec![self.healthy(Version::Canary), routed_to(Version::Canary)]
             }
             Purpose::RestoreImage
+            | Purpose::RestoreFlag
             | Purpose::MovePin
             | Purpose::Restore
             | Purpose::Start
@@ -203,6 +222,7 @@ impl Look<'_> {
         let Release { workload, copy, .. } = self.release;
         match &transition.purpose {
             Purpose::Enter(Phase::Park) => vec![self.healthy(Version::Stable)],
+            Purpose::Enter(Phase::Ship) => vec![self.no_pods(copy), self.known()],
             Purpose::Grow => vec![self.healthy(Version::Stable), self.room()],
             Purpose::Enter(Phase::Ramp | Phase::Hold | Phase::Settle) | Purpose::Weights => vec![
                 self.healthy(Version::Stable),
@@ -211,7 +231,9 @@ impl Look<'_> {
             ],
             Purpose::Enter(Phase::Promote) => vec![self.healthy(Version::Canary), self.no_pods(workload)],
             Purpose::Enter(_) => vec![self.no_pods(copy)],
-            Purpose::RestoreImage => vec![self.healthy(Version::Canary), self.no_pods(workload)],
+            Purpose::RestoreImage | Purpose::RestoreFlag => {
+                vec![self.healthy(Version::Canary), self.no_pods(workload)]
+            }
             Purpose::MovePin | Purpose::Restore | Purpose::Start | Purpose::Stage(_) => Vec::new(),
         }
     }
@@ -336,7 +358,11 @@ impl Look<'_> {
         }
     }
 
+    /// What makes the stable version the old one.
     fn image(&self) -> Precondition {
+        if let Some(flag) = self.release.flag() {
+            return self.says(flag, Version::Stable);
+        }
         let name = self.name(self.release.workload_of(Version::Stable), "apps", "Deployment");
         let tag = self.release.stable.tag.as_deref().unwrap_or("the pinned image");
         Precondition {
@@ -347,7 +373,55 @@ impl Look<'_> {
         }
     }
 
+    /// A side says the flag's value of its version, where the pods are.
+    fn says(&self, flag: &Flag, version: Version) -> Precondition {
+        self.workload_says(flag, self.release.workload_of(version), version)
+    }
+
+    fn workload_says(&self, flag: &Flag, workload: &str, version: Version) -> Precondition {
+        let name = self.name(workload, "apps", "Deployment");
+        let container = "{.spec.template.spec.containers[0]";
+        let said = match &flag.name {
+            FlagName::Env(name) => format!("{container}.env[?(@.name==\"{name}\")].value}}"),
+            FlagName::Arg(_) => format!("{container}.command}}{container}.args}}"),
+        };
+        Precondition {
+            what: format!("`{workload}` says `{}` for `{}`", flag.value(version), flag.name),
+            command: self.kubectl(&format!("get deployment {name} -o jsonpath='{said}'")),
+        }
+    }
+
+    /// The image that runs has both versions: a value that it does not know could start anything, or nothing.
+    fn known(&self) -> Precondition {
+        let name = self.name(self.release.workload_of(Version::Canary), "apps", "Deployment");
+        let flag = self.release.flag();
+        let value = flag.map_or("the flag", |flag| flag.canary.as_str());
+        Precondition {
+            what: format!("the image that runs in every environment has the version of `{value}` in it"),
+            command: self.kubectl(&format!(
+                "get deployment {name} -o jsonpath='{{.spec.template.spec.containers[0].image}}'"
+            )),
+        }
+    }
+
+    /// A flag that goes leaves what the image runs by itself.
+    fn without(&self, flag: &Flag) -> Option<Precondition> {
+        let name = self.name(&self.release.workload, "apps", "Deployment");
+        (flag.unsaid == Version::Canary).then(|| Precondition {
+            what: format!(
+                "without `{}` the image that runs in every environment is the new version",
+                flag.name
+            ),
+            command: self.kubectl(&format!(
+                "get deployment {name} -o jsonpath='{{.spec.template.spec.containers[0].image}}'"
+            )),
+        })
+    }
+
     fn same_image(&self) -> Precondition {
+        if let Some(flag) = self.release.flag() {
+            return self.workload_says(flag, &self.release.workload, Version::Canary);
+        }
         let Release { workload, copy, .. } = self.release;
         Precondition {
             what: format!("`{workload}` runs the image of `{copy}`"),

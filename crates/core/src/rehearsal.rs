@@ -8,7 +8,7 @@ use crate::change::{ChangeSet, FileChange};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Place};
 use crate::layout;
-use crate::model::{Release, Version};
+use crate::model::{Flag, Release, Version};
 use crate::phase::Phase;
 use crate::plan::{self, Step};
 use crate::transition::{Purpose, abort};
@@ -35,6 +35,14 @@ pub(crate) fn rehearse(
     out.iter().for_each(|step| there.append(&step.transition.change));
     let mut back = there.clone();
     home.iter().for_each(|step| there.append(&step.transition.change));
+    if let Some(flag) = release.flag() {
+        // What a release ships itself is its purpose, not a loss.
+        flip_back(&mut there, checkout, release, flag)?;
+        check(&there, "a release")?;
+        go_back(&mut back, checkout, release)?;
+        check(&back, "an aborted release")?;
+        return Ok(steps);
+    }
     match release.copy_runs {
         Version::Stable => ship(&mut back, checkout, release, SHIPPED)?,
         // What a release ships itself is its purpose, not a loss.
@@ -66,6 +74,21 @@ fn ship(
     if image.is_some_and(|image| image.tag.is_some()) {
         written.append(&ChangeSet::new(layout::set_tag(&now, &release.workload, tag)?));
     }
+    Ok(())
+}
+
+/// The workload says the stable version's flag again.
+fn flip_back(
+    written: &mut ChangeSet,
+    checkout: &Checkout<'_>,
+    release: &Release,
+    flag: &Flag,
+) -> Result<(), Failure> {
+    let overlay = written.overlay(checkout.repo);
+    let now = Checkout::load(&overlay, &checkout.application.at, checkout.config)?.application;
+    let stable = Some(flag.stable.as_str());
+    let flipped = layout::set_flag(&now, &release.workload, &flag.name, stable)?;
+    written.append(&ChangeSet::new(flipped));
     Ok(())
 }
 

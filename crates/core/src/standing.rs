@@ -22,7 +22,7 @@ impl Standing {
     pub fn of(application: &Application, release: &Release) -> Self {
         let observe = |name: &String| (name.clone(), observe(application, release, name));
         let environments: IndexMap<_, _> = application.environments.keys().map(observe).collect();
-        let position = recognise(&environments, release.provider.form(), release.origin.is_some());
+        let position = recognise(&environments, release.course(), release.origin.is_some());
         Self {
             environments,
             position,
@@ -50,6 +50,11 @@ impl Standing {
     /// Whether the workload runs the new version as its copy does, in some environment.
     pub fn is_promoted(&self) -> bool {
         self.environments.values().any(|observed| observed.promoted)
+    }
+
+    /// Whether a flag makes the canary side run the new version, in some environment.
+    pub fn is_shipped(&self) -> bool {
+        self.environments.values().any(|observed| observed.shipped)
     }
 
     /// Everything that differs from what the release needs, each once.

@@ -8,9 +8,12 @@ use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::delegated;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location};
+use crate::flag::{self, Reading};
 use crate::layout::{self, LayoutId};
 use crate::manifest::Manifest;
-use crate::model::{Application, Form, Method, Order, PinnedImage, Release, Version, Weight, Workload};
+use crate::model::{
+    Application, Flag, FlagName, Form, Method, Order, PinnedImage, Release, Version, Weight, Workload,
+};
 use crate::phase::{Phase, Position};
 use crate::plan::Step;
 use crate::preview::{Pattern, Preview, RequestMatch};
@@ -32,6 +35,8 @@ pub struct StartRequest {
     pub stable_tag: Option<String>,
     /// The image of the new version, where its copy runs it.
     pub canary_tag: Option<String>,
+    /// What chooses between the versions, where both are in one image: `env:ENGINE=classic,rapid`.
+    pub flag: Option<String>,
     /// Percent to the canary.
     pub steps: Option<Vec<u64>>,
     /// The requests that meet the canary before its share of the others grows.
@@ -59,7 +64,14 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
         Some((_, Some(workload))) => workload,
         _ => choose_workload(application, request.workload.as_deref(), request.adopt)?,
     };
+    let flag = request.flag.as_deref().map(flag::parse).transpose()?;
     if let Some((controller, _)) = controller {
+        if flag.is_some() {
+            let message = format!("with {} another image is the new version", controller.as_str());
+            let unsupported = Diagnostic::error(Code::Unsupported, message);
+            let hint = "leave --flag out, or take a provider whose routes tidegate writes";
+            return Err(unsupported.hint(hint).into());
+        }
         let mut started = delegated::start(checkout, controller, workload, request)?;
         let why = match request.workload {
             Some(_) => "as asked",
@@ -81,7 +93,7 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
         }
     };
     if let Some(recorded) = known.filter(|release| release.origin.is_some()) {
-        return already_recorded(recorded, request);
+        return already_recorded(recorded, request, flag.as_ref());
     }
     let mut assumptions = vec![format!(
         "workload `{}`: {}",
@@ -92,9 +104,23 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
         assumptions.push("provider `replicas`: nothing routes, so numbers of pods are the shares".to_owned());
     }
     let release = match known {
+        Some(made_by_hand) if flag.is_some() => {
+            let message = format!(
+                "workload `{}` is in a canary made by hand, which nothing says a flag of",
+                made_by_hand.workload
+            );
+            let problem = Diagnostic::error(Code::Unsupported, message);
+            let problem = problem.at(application.workloads[&made_by_hand.workload].origin.clone());
+            return Err(problem
+                .hint("end it first, or take it over as it is: tidegate init --adopt")
+                .into());
+        }
         Some(made_by_hand) => adopt(application, made_by_hand, request, &mut assumptions)?,
         None => {
-            let mut release = new_release(workload, provider, request, &mut assumptions)?;
+            let mut release = match &flag {
+                Some(flag) => one_image(workload, provider, flag, request, &mut assumptions)?,
+                None => new_release(workload, provider, request, &mut assumptions)?,
+            };
             let refused: Vec<Diagnostic> = provider
                 .refused_preview(&release.preview)
                 .map(|(_, wrong)| wrong)
@@ -123,6 +149,7 @@ pub fn start(checkout: &Checkout<'_>, request: &StartRequest) -> Result<Start, F
     let transition = Transition {
         workload: release.workload.clone(),
         system: release.provider.into(),
+        has_flag: release.flag().is_some(),
         purpose: Purpose::Start,
         before: routes.clone(),
         after: routes,
@@ -294,12 +321,18 @@ fn choose_provider(
 }
 
 /// `init` a second time changes nothing; asking for something else is told where to write it.
-fn already_recorded(recorded: &Release, request: &StartRequest) -> Result<Start, Failure> {
+fn already_recorded(
+    recorded: &Release,
+    request: &StartRequest,
+    flag: Option<&Flag>,
+) -> Result<Start, Failure> {
     let tag_differs = request.stable_tag.is_some() && request.stable_tag != recorded.stable.tag;
     let steps = request.steps.as_deref().map(parse_steps).transpose()?;
     let steps_differ = steps.is_some_and(|steps| steps != recorded.steps);
     let preview_differs = !request.preview.is_empty() && request.preview != recorded.preview;
-    if !tag_differs && !steps_differ && !preview_differs {
+    let chooses = |flag: &Flag| (flag.name.clone(), flag.stable.clone(), flag.canary.clone());
+    let flag_differs = flag.is_some() && flag.map(chooses) != recorded.flag().map(chooses);
+    if !tag_differs && !steps_differ && !preview_differs && !flag_differs {
         let found = format!(
             "workload `{}` has a release already: nothing to write",
             recorded.workload
@@ -315,6 +348,11 @@ fn already_recorded(recorded: &Release, request: &StartRequest) -> Result<Start,
         Some(origin) => problem.at(origin.clone()),
         None => problem,
     };
+    if flag_differs {
+        return Err(problem
+            .hint("a release keeps its flag: `tidegate abort` ends this one, then start another")
+            .into());
+    }
     Err(match tag_differs {
         true => problem.hint("move the pin of a running canary with `tidegate hotfix --stable-tag TAG`"),
         false if steps_differ => problem.hint("edit `steps` there"),
@@ -370,8 +408,58 @@ fn new_release(
     if let Some(wrong) = check_tag(&tag) {
         return Err(wrong.into());
     }
+    let canary = new_image(workload, provider.form().copy_runs(), request, assumptions)?;
+    Ok(Release {
+        stable: PinnedImage {
+            repository: image.and_then(|image| image.repository.clone()),
+            tag: Some(tag),
+        },
+        canary,
+        from_tag,
+        ..begun(workload, provider, Method::Succession, request)?
+    })
+}
+
+/// A release whose versions are in one image.
+fn one_image(
+    workload: &Workload,
+    provider: ProviderId,
+    flag: &Flag,
+    request: &StartRequest,
+    assumptions: &mut Vec<String>,
+) -> Result<Release, Failure> {
+    if request.stable_tag.is_some() || request.canary_tag.is_some() {
+        let message = "with a flag both versions run the image that the workload says";
+        let problem = Diagnostic::error(Code::CanaryImpossible, message);
+        return Err(problem
+            .hint("leave --stable-tag and --canary-tag out, or --flag")
+            .into());
+    }
+    let Flag {
+        name, stable, canary, ..
+    } = flag;
+    assumptions.push(format!(
+        "both versions are in one image: `{name}` is `{stable}` for the old one and `{canary}` for the new one, as asked"
+    ));
+    assumptions.push(format!(
+        "at the end `{name}` stays with the new value; `without: canary` in the release file takes it out"
+    ));
+    Ok(begun(
+        workload,
+        provider,
+        Method::Coexistence(flag.clone()),
+        request,
+    )?)
+}
+
+/// A release of which nothing is known of the files yet.
+fn begun(
+    workload: &Workload,
+    provider: ProviderId,
+    method: Method,
+    request: &StartRequest,
+) -> Result<Release, Diagnostic> {
     let copy_runs = provider.form().copy_runs();
-    let canary = new_image(workload, copy_runs, request, assumptions)?;
     let steps = match &request.steps {
         Some(steps) => parse_steps(steps)?,
         None => DEFAULT_STEPS
@@ -383,14 +471,11 @@ fn new_release(
         copy: Release::copy_name(&workload.key, copy_runs),
         workload: workload.key.clone(),
         copy_runs,
-        method: Method::Succession,
+        method,
         provider,
-        stable: PinnedImage {
-            repository: image.and_then(|image| image.repository.clone()),
-            tag: Some(tag),
-        },
-        canary,
-        from_tag,
+        stable: PinnedImage::default(),
+        canary: PinnedImage::default(),
+        from_tag: None,
         order: Order::Any,
         from_weight: None,
         from_replicas: indexmap::IndexMap::new(),
@@ -400,6 +485,56 @@ fn new_release(
         environment_previews: indexmap::IndexMap::new(),
         origin: None,
     })
+}
+
+/// Whether a spec says a flag among keys that nothing here makes a container of.
+fn is_passed_on(application: &Application, flag: &Flag, workload: &Workload) -> bool {
+    let stream = application.files.get(&workload.origin.file);
+    let document = stream.and_then(|stream| stream.documents().get(workload.origin.document()?));
+    let spec = document.and_then(|document| workload.origin.pointer()?.resolve(document.value()).ok());
+    spec.is_some_and(|spec| !flag::said_in_spec(&flag.name, spec).is_empty())
+}
+
+/// A flag that cannot be flipped, or that does not say what serves now.
+fn wrong_flag(
+    application: &Application,
+    flag: &Flag,
+    environment: &str,
+    workload: &Workload,
+) -> Option<Diagnostic> {
+    let deployment = application.deployed(environment, &workload.key, "apps", "Deployment")?;
+    let reading = Reading::of(flag, deployment);
+    let mut problem = match &reading {
+        Reading::Version(Version::Stable) => return None,
+        Reading::Version(Version::Canary) => {
+            let message = format!(
+                "`{}` says `{}` for `{}` already",
+                workload.key, flag.canary, flag.name
+            );
+            let hint = format!(
+                "let it run the old version first, or name the values in the order old,new: write `{}`",
+                flag.stable
+            );
+            Diagnostic::error(Code::CanaryImpossible, message).hint(hint)
+        }
+        Reading::Unsaid => {
+            let problem = flag::unsaid(flag, &workload.key, deployment);
+            match is_passed_on(application, flag, workload) {
+                true => problem.hint(format!(
+                    "`{}` of the spec is not rendered: say it in a patch of the Deployment",
+                    flag.name
+                )),
+                false => problem,
+            }
+        }
+        Reading::Other(_) | Reading::Unclear(_) => {
+            let mut problem = reading.wrong(flag, &workload.key)?;
+            problem.code = Code::CanaryImpossible;
+            problem
+        }
+    };
+    problem.message = format!("{}, in {environment}", problem.message);
+    Some(problem.at(flag::place(flag, deployment)))
 }
 
 /// The image of the new version, where the copy runs it.
@@ -521,6 +656,9 @@ fn refusals(application: &Application, workload: &Workload, release: &Release) -
         };
         if release.provider.form() == Form::Subsets {
             problems.extend(own_labels(workload, deployment));
+        }
+        if let Some(flag) = release.flag() {
+            problems.extend(wrong_flag(application, flag, name, workload));
         }
         problems.extend(no_ready_pod(application, name, workload, deployment));
         problems.extend(other_container(workload, deployment));
@@ -697,6 +835,27 @@ fn describe_plan(application: &Application, release: &Release, ahead: &[Step]) -
 /// The release file, with comments for the person who reads it.
 fn release_text(application: &Application, release: &Release) -> Result<String, Diagnostic> {
     let steps: Vec<u8> = release.steps.iter().map(|step| step.percent()).collect();
+    if let Some(flag) = release.flag() {
+        let (kind, name) = match &flag.name {
+            FlagName::Env(name) => ("env", name),
+            FlagName::Arg(name) => ("arg", name),
+        };
+        let context = context! {
+            application => application.name.as_str(),
+            workload => scalar(&release.workload),
+            copy_name => release.copy.as_str(),
+            provider => release.provider.as_str(),
+            copy => release.copy_runs.to_string(),
+            kind,
+            name => scalar(name),
+            stable => scalar(&flag.stable),
+            canary => scalar(&flag.canary),
+            from_weight => release.from_weight,
+            from_replicas => replicas_text(&release.from_replicas),
+            steps => steps.iter().map(u8::to_string).collect::<Vec<_>>().join(", "),
+        };
+        return fill(include_str!("../../../templates/init/coexistence.yaml"), context);
+    }
     let context = context! {
         application => application.name.as_str(),
         workload => scalar(&release.workload),

@@ -12,17 +12,19 @@ use tidegate_core::change::ChangeSet;
 use tidegate_core::checkout::Checkout;
 use tidegate_core::delegated;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure};
-use tidegate_core::model::Weight;
+use tidegate_core::manifest::ManifestSet;
+use tidegate_core::model::{Course, Release, Version, Weight};
 use tidegate_core::phase::{Phase, Position};
 use tidegate_core::preview::{Preview, RequestMatch};
+use tidegate_core::prover::{Caller, Question, forecast, prove};
 use tidegate_core::provider::ProviderId;
 use tidegate_core::repo::{MemoryRepo, RepoPath};
 use tidegate_core::schema::config::Config;
 use tidegate_core::standing::Standing;
 use tidegate_core::start::{StartRequest, start};
-use tidegate_core::transition::{NextRequest, Transition, abort, next};
+use tidegate_core::transition::{NextRequest, Purpose, Transition, abort, next};
 
-use generate::{Choices, MARK, manifests, overlays, repository};
+use generate::{Choices, MARK, flags, manifests, overlays, repository};
 
 const TOP: &str = "";
 
@@ -438,6 +440,174 @@ proptest! {
             before.set(path.clone(), Some(text.replace(manifests::OLD, manifests::NEW)));
         }
         same(&repo, &before)?;
+    }
+}
+
+/// A release of two versions of one image.
+fn init_with_flag(
+    repo: &mut MemoryRepo,
+    provider: ProviderId,
+    flag: &str,
+) -> Result<Option<Transition>, TestCaseError> {
+    let request = StartRequest {
+        workload: Some(match provider {
+            ProviderId::Istio => "web".to_owned(),
+            provider => manifests::workload(provider).to_owned(),
+        }),
+        provider: (provider == ProviderId::Smi).then(|| provider.as_str().to_owned()),
+        flag: Some(flag.to_owned()),
+        steps: Some(vec![50, 100]),
+        ..StartRequest::default()
+    };
+    step(repo, |checkout| Ok(start(checkout, &request)?.transition))
+}
+
+/// A life flips the flag and changes nothing else, whatever a person edits meanwhile; each phase is read as itself, and the
+/// new version is there before its first share.
+fn flag_alone(
+    mut repo: MemoryRepo,
+    provider: ProviderId,
+    flag: &str,
+    moment: usize,
+    mark: usize,
+) -> Result<(), TestCaseError> {
+    let mut expected = repo.clone();
+    edit(&mut expected, mark);
+    for (path, text) in expected.clone().files() {
+        expected.set(path.clone(), Some(text.replace(flags::CLASSIC, flags::RAPID)));
+    }
+    init_with_flag(&mut repo, provider, flag)?;
+    let course = Course {
+        form: provider.form(),
+        ships: true,
+    };
+    let mut seen = vec![Phase::Idle];
+    for count in 0.. {
+        if count == moment {
+            edit(&mut repo, mark);
+        }
+        prop_assert!(count < 24, "{}", show(&repo));
+        let before = repo.clone();
+        let Some(transition) = go_on(&mut repo)? else {
+            break;
+        };
+        taken_back(&before, &repo, provider)?;
+        if transition.purpose == Purpose::Enter(Phase::Ship) {
+            unnoticed(&before, &repo, provider)?;
+        }
+        match position(&repo) {
+            Some(Position::At(phase)) if seen.last() != Some(&phase) => seen.push(phase),
+            Some(Position::At(_)) => {}
+            None => seen.push(Phase::Tidy),
+            Some(other) => prop_assert!(false, "{:?}\n{}", other, show(&repo)),
+        }
+    }
+    prop_assert_eq!(seen, Phase::all(course).collect::<Vec<_>>());
+    edit(&mut repo, mark);
+    same(&repo, &expected)
+}
+
+/// The environments of two repositories, as they are rendered.
+fn rendered(before: &MemoryRepo, after: &MemoryRepo) -> Vec<(ManifestSet, ManifestSet)> {
+    let environments = |repo: &MemoryRepo| {
+        let root = RepoPath::new(TOP).expect("the root");
+        let config = Config::load(repo, &root).expect("a configuration");
+        let checkout = Checkout::load(repo, &root, &config).expect("an application");
+        let environments = checkout.application.environments.into_values();
+        environments
+            .map(|environment| environment.rendered)
+            .collect::<Vec<_>>()
+    };
+    environments(before)
+        .into_iter()
+        .zip(environments(after))
+        .collect()
+}
+
+/// A transition was proven before it was written; the same way back is safe as well.
+fn taken_back(before: &MemoryRepo, after: &MemoryRepo, provider: ProviderId) -> Result<(), TestCaseError> {
+    for (before, after) in rendered(before, after) {
+        let proof = prove(provider, &after, &before, Question::default());
+        prop_assert!(proof.is_safe(), "{:?}", proof.counter_examples);
+    }
+    Ok(())
+}
+
+/// In every half-applied state of a flip no request through the routes reaches the pods that flip.
+fn unnoticed(before: &MemoryRepo, after: &MemoryRepo, provider: ProviderId) -> Result<(), TestCaseError> {
+    let canary = match provider {
+        ProviderId::Istio => "orders-web".to_owned(),
+        provider => Release::copy_name(manifests::workload(provider), Version::Canary),
+    };
+    for (before, after) in rendered(before, after) {
+        let states = forecast(provider, &before, &after, 1000);
+        prop_assert!(states.len() > 1);
+        let outcomes = states.iter().flat_map(|state| &state.outcomes);
+        for (request, outcome) in outcomes.filter(|(request, _)| request.caller != Caller::Outside) {
+            let share = outcome.served.get(&canary).copied().unwrap_or(0.0);
+            prop_assert!(share == 0.0, "{} of {}", share, request);
+        }
+    }
+    Ok(())
+}
+
+/// Aborting gives the start back with its flag, wherever the release is by then.
+fn back_with_flag(
+    mut repo: MemoryRepo,
+    provider: ProviderId,
+    flag: &str,
+    stop: usize,
+) -> Result<(), TestCaseError> {
+    let start = repo.clone();
+    init_with_flag(&mut repo, provider, flag)?;
+    for _ in 0..stop {
+        go_on(&mut repo)?;
+    }
+    if position(&repo).is_none() {
+        return Ok(());
+    }
+    for count in 0.. {
+        prop_assert!(count < 24, "{}", show(&repo));
+        if go_back(&mut repo)?.is_none() {
+            break;
+        }
+    }
+    same(&repo, &start)
+}
+
+/// A generated repository with a flag, in each layout; the first choice of `system` is the spec's.
+fn flagged(choices: &[u8], system: usize, in_overlays: bool) -> (MemoryRepo, ProviderId, &'static str) {
+    let mut choices = Choices::new(choices);
+    let Some(provider) = system.checked_sub(1).map(|system| SYSTEMS[system]) else {
+        let mut repo = repository(&mut choices);
+        let flag = flags::in_spec(&mut choices, &mut repo);
+        return (repo, ProviderId::Istio, flag);
+    };
+    let mut repo = match in_overlays {
+        true => overlays::repository(&mut choices, provider),
+        false => manifests::repository(&mut choices, provider),
+    };
+    let flag = flags::among_objects(&mut choices, &mut repo);
+    (repo, provider, flag)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_life_of_one_image_flips_the_flag_alone(
+        choices in choices(), system in 0..=SYSTEMS.len(), in_overlays in any::<bool>(), moment in 0_usize..18, mark in 0_usize..4,
+    ) {
+        let (repo, provider, flag) = flagged(&choices, system, in_overlays);
+        flag_alone(repo, provider, flag, moment, mark)?;
+    }
+
+    #[test]
+    fn abort_of_one_image_gives_the_start_back(
+        choices in choices(), system in 0..=SYSTEMS.len(), in_overlays in any::<bool>(), stop in 0_usize..16,
+    ) {
+        let (repo, provider, flag) = flagged(&choices, system, in_overlays);
+        back_with_flag(repo, provider, flag, stop)?;
     }
 }
 

@@ -14,6 +14,10 @@ const MARKERS: [&str; 2] = ["$imagepolicy", "renovate:"];
 
 /// The marker at the image of the stable version while a release runs.
 pub(super) fn find(application: &Application, release: &Release) -> Option<Diagnostic> {
+    // Of one image both versions run whatever comes.
+    if release.flag().is_some() {
+        return None;
+    }
     // Without its copy a release holds nothing.
     application.workloads.get(&release.copy)?;
     let stable = application.workloads.get(release.workload_of(Version::Stable))?;

@@ -92,6 +92,7 @@ pub fn start(
         transition: Some(Transition {
             workload: delegation.workload,
             system: controller.into(),
+            has_flag: false,
             purpose: Purpose::Start,
             before: indexmap::IndexMap::new(),
             after: indexmap::IndexMap::new(),

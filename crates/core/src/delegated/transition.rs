@@ -167,6 +167,7 @@ fn make(
     Ok(Transition {
         workload: delegation.workload.clone(),
         system: delegation.controller.into(),
+        has_flag: false,
         purpose,
         before: IndexMap::new(),
         after: IndexMap::new(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location};
-use crate::model::{Application, Form, Release};
+use crate::model::{Application, FlagName, Form, Release};
 use crate::provider::Intent;
 use crate::repo::{ReadError, Repo, RepoPath};
 use crate::schema::config::Config;
@@ -14,6 +14,7 @@ use crate::schema::config::Config;
 mod companions;
 mod documents;
 mod draft;
+mod flags;
 mod gap;
 mod kustomize;
 mod manifests;
@@ -220,6 +221,17 @@ trait Layout: Sync {
         tag: &str,
     ) -> Result<Vec<FileChange>, Vec<Diagnostic>>;
 
+    /// Writes the value of a flag wherever a workload says it, or takes it out.
+    ///
+    /// Errors: the workload says it nowhere, or in a way that cannot be edited.
+    fn set_flag(
+        &self,
+        application: &Application,
+        workload: &str,
+        name: &FlagName,
+        value: Option<&str>,
+    ) -> Result<Vec<FileChange>, Vec<Diagnostic>>;
+
     /// The wanted contents of the files in which a release that is left to a controller changes something.
     ///
     /// Errors: this layout cannot, or something cannot be written without changing something else.
@@ -287,6 +299,21 @@ pub fn set_tag(
     tag: &str,
 ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
     application.layout.layout().set_tag(application, workload, tag)
+}
+
+/// Writes the value of a flag wherever a workload says it, or takes it out.
+///
+/// Errors: the workload says it nowhere, or in a way that cannot be edited.
+pub(crate) fn set_flag(
+    application: &Application,
+    workload: &str,
+    name: &FlagName,
+    value: Option<&str>,
+) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+    application
+        .layout
+        .layout()
+        .set_flag(application, workload, name, value)
 }
 
 /// The wanted contents of the files in which a release that is left to a controller changes something.

@@ -301,7 +301,8 @@ pub(super) fn promote(
     release: &Release,
     shape: &Shape,
 ) -> Result<Option<Intent>, Vec<Diagnostic>> {
-    if !shape.promoted {
+    // Of one image the flag says which version runs.
+    if !shape.promoted || release.flag().is_some() {
         return Ok(None);
     }
     let environments = application.environments.values().filter(|_| shape.copy);

@@ -8,8 +8,9 @@ use jsonptr::PointerBuf;
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostic, Location};
+use crate::flag::{self, Reading, container};
 use crate::manifest::{Manifest, ObjectRef};
-use crate::model::{Application, Form, PinnedImage, Release, Routes, Shape, Version, Weight};
+use crate::model::{Application, Flag, FlagName, Form, PinnedImage, Release, Routes, Shape, Version, Weight};
 use crate::prover::{Traffic, World};
 
 mod app_mesh;
@@ -148,6 +149,15 @@ pub enum Intent {
         /// The tag or digest.
         tag: String,
     },
+    /// A workload says this value for a flag that it says already; without a value, nothing.
+    Flag {
+        /// The workload.
+        workload: String,
+        /// The flag.
+        name: FlagName,
+        /// The value.
+        value: Option<String>,
+    },
     /// An object exists with this content, in these environments.
     Object {
         /// The environments, in the application's order.
@@ -190,7 +200,7 @@ impl Intent {
             | Self::Patch { environments, .. }
             | Self::NoPatch { environments, .. }
             | Self::Backend { environments, .. } => Some(environments),
-            Self::Label { .. } | Self::Copy(_) | Self::Tag { .. } => None,
+            Self::Label { .. } | Self::Copy(_) | Self::Tag { .. } | Self::Flag { .. } => None,
         }
     }
 
@@ -279,8 +289,12 @@ pub struct Observed {
     pub subsets: bool,
     /// The Service selects the pods of both versions.
     pub wide: bool,
+    /// A flag makes the canary side run the new version, where both are in one image and the copy exists.
+    pub shipped: bool,
     /// The workload runs the new version as its copy does.
     pub promoted: bool,
+    /// The workload does not say the flag that would choose its version.
+    pub unsaid: bool,
     /// What the routes name.
     pub routes: Routes,
     /// Where the first of them is written.
@@ -297,7 +311,9 @@ impl Observed {
             copy,
             subsets: false,
             wide: false,
+            shipped: false,
             promoted: false,
+            unsaid: false,
             routes: Routes::Plain,
             routes_at: None,
             drift: Vec::new(),
@@ -426,8 +442,77 @@ pub fn observe(application: &Application, release: &Release, environment: &str) 
         .provider
         .provider()
         .observe(application, release, environment);
-    observed.promoted = is_promoted(application, release, environment);
+    match release.flag() {
+        None => observed.promoted = is_promoted(application, release, environment),
+        Some(flag) => observe_flag(application, release, flag, environment, &mut observed),
+    }
     observed
+}
+
+/// Which versions the flag makes the workloads run, and where they say something that a release cannot go by.
+fn observe_flag(
+    application: &Application,
+    release: &Release,
+    flag: &Flag,
+    environment: &str,
+    observed: &mut Observed,
+) {
+    let read = |workload: &str| {
+        let deployment = application.deployed(environment, workload, "apps", "Deployment")?;
+        Some((Reading::of(flag, deployment), deployment))
+    };
+    let runs = |reading: &Reading| match reading {
+        Reading::Version(version) => Some(*version),
+        // While both run, each has to say what it is.
+        Reading::Unsaid if !observed.copy => Some(flag.unsaid),
+        _ => None,
+    };
+    let (workload, copy) = (read(&release.workload), read(&release.copy));
+    let version =
+        |found: &Option<(Reading, &Manifest)>| found.as_ref().and_then(|(reading, _)| runs(reading));
+    let is_canary = |found| version(found) == Some(Version::Canary);
+    let (shipped, promoted) = match release.copy_runs {
+        Version::Stable => (is_canary(&workload), false),
+        Version::Canary => (is_canary(&copy), is_canary(&workload)),
+    };
+    let unsaid = matches!(workload, Some((Reading::Unsaid, _)));
+    let mut drift = Vec::new();
+    for (key, found) in [(&release.workload, &workload), (&release.copy, &copy)] {
+        let Some((reading, deployment)) = found.as_ref().filter(|_| observed.copy) else {
+            continue;
+        };
+        let wrong = reading.wrong(flag, key);
+        drift.extend(wrong.map(|wrong| wrong.at(flag::place(flag, deployment))));
+    }
+    if release.copy_runs == Version::Stable && is_canary(&copy) {
+        let message = format!(
+            "`{}` is the stable version and says `{}` for `{}`",
+            release.copy, flag.canary, flag.name
+        );
+        let wrong = Diagnostic::error(Code::Drift, message).hint(format!("write `{}`", flag.stable));
+        drift.extend(
+            copy.as_ref()
+                .map(|(_, deployment)| wrong.at(flag::place(flag, deployment))),
+        );
+    }
+    let image = |found: &Option<(Reading, &Manifest)>| {
+        let (_, deployment) = found.as_ref()?;
+        Some(container(&deployment.value)?.get("image")?.as_str()?.to_owned())
+    };
+    if let (Some(own), Some(other), Some((_, copy))) = (image(&workload), image(&copy), &copy)
+        && own != other
+    {
+        let message = format!(
+            "`{}` runs `{own}`, `{}` runs `{other}`: they differ in more than `{}`",
+            release.workload, release.copy, flag.name
+        );
+        let unlike = Diagnostic::warning(Code::Drift, message).at(flag::place(flag, copy));
+        drift.push(unlike.hint("let whatever writes the new image write it at both"));
+    }
+    observed.shipped = observed.copy && shipped;
+    observed.promoted = promoted;
+    observed.unsaid = unsaid;
+    observed.drift.extend(drift);
 }
 
 /// Whether a workload runs what its copy runs, or what the release says of it once it is gone.

@@ -10,7 +10,8 @@ use tidegate_yaml::Stream;
 use super::deserialize;
 use super::preview::{MatchEntry, preview};
 use crate::diagnostic::{Code, Diagnostic, Location, nearest};
-use crate::model::{Delegation, Method, Order, PinnedImage, Release, Version, Weight};
+use crate::flag;
+use crate::model::{Delegation, Flag, FlagName, Method, Order, PinnedImage, Release, Version, Weight};
 use crate::preview::Preview;
 use crate::provider::{ControllerId, ProviderId, System};
 use crate::repo::RepoPath;
@@ -41,6 +42,8 @@ struct ReleaseEntry {
     copy: CopyEntry,
     #[serde(default)]
     method: MethodEntry,
+    flag: Option<FlagEntry>,
+    #[serde(default)]
     stable: StableEntry,
     canary: Option<CanaryEntry>,
     controller: Option<ControllerEntry>,
@@ -83,6 +86,18 @@ enum MethodEntry {
     Coexistence,
 }
 
+/// What chooses between the versions; exactly one of `env` and `arg`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FlagEntry {
+    env: Option<String>,
+    arg: Option<String>,
+    stable: String,
+    canary: String,
+    #[serde(default)]
+    without: CopyEntry,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 enum OrderEntry {
@@ -91,10 +106,10 @@ enum OrderEntry {
     ArgoCd,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct StableEntry {
-    image: ImageEntry,
+    image: Option<ImageEntry>,
     #[serde(default)]
     from: FromEntry,
 }
@@ -213,7 +228,11 @@ fn delegation(
 ) -> Result<Delegation, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let tag = |version: &str| at.below(&[version, "image", "tag"]);
-    problems.extend(check_tag(&entry.stable.image.tag).map(|problem| problem.at(tag("stable"))));
+    let stable = entry.stable.image;
+    match &stable {
+        Some(image) => problems.extend(check_tag(&image.tag).map(|problem| problem.at(tag("stable")))),
+        None => problems.push(no_stable_image(&at)),
+    }
     let canary = entry.canary.map(|canary| canary.image);
     match &canary {
         Some(image) => problems.extend(check_tag(&image.tag).map(|problem| problem.at(tag("canary")))),
@@ -278,7 +297,7 @@ fn delegation(
         workload: entry.workload,
         controller,
         stays: entry.controller == Some(ControllerEntry::Stays),
-        stable: pinned(entry.stable.image),
+        stable: stable.map_or_else(PinnedImage::default, pinned),
         canary: canary.map_or_else(PinnedImage::default, pinned),
         steps,
         environment_steps,
@@ -299,11 +318,24 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
         let wrong = Diagnostic::error(Code::UnknownKey, message).at(at.below(&["controller"]).as_key());
         problems.push(wrong.hint("leave the key out"));
     }
-    let tag = at.below(&["stable", "image", "tag"]);
-    problems.extend(check_tag(&entry.stable.image.tag).map(|problem| problem.at(tag)));
-    let canary_tag = at.below(&["canary", "image", "tag"]);
-    let canary = entry.canary.as_ref().map(|canary| &canary.image.tag);
-    problems.extend(canary.and_then(|tag| Some(check_tag(tag)?.at(canary_tag))));
+    let canary = entry.canary.map(|canary| canary.image);
+    let images = [("stable", &entry.stable.image), ("canary", &canary)];
+    for (version, image) in images {
+        let tag = at.below(&[version, "image", "tag"]);
+        problems.extend(
+            image
+                .as_ref()
+                .and_then(|image| Some(check_tag(&image.tag)?.at(tag))),
+        );
+    }
+    let flag = entry.flag.and_then(|flag| match read_flag(flag) {
+        Ok(flag) => Some(flag),
+        Err(problem) => {
+            problems.push(problem.at(at.below(&["flag"])));
+            None
+        }
+    });
+    let has_flag = at_flag(&entry.method, &at, &images, flag.is_some(), &mut problems);
     let default_steps = DEFAULT_STEPS.map(u64::from).to_vec();
     let mut read_steps = |steps: Vec<u64>, at: Location| match parse_steps(&steps) {
         Ok(steps) => steps,
@@ -352,9 +384,14 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
         CopyEntry::Stable => Version::Stable,
         CopyEntry::Canary => Version::Canary,
     };
-    let method = match entry.method {
-        MethodEntry::Succession => Method::Succession,
-        MethodEntry::Coexistence => Method::Coexistence,
+    let method = flag
+        .filter(|_| has_flag)
+        .map_or(Method::Succession, Method::Coexistence);
+    let pinned = |image: Option<ImageEntry>| {
+        image.map_or_else(PinnedImage::default, |image| PinnedImage {
+            repository: image.repository,
+            tag: Some(image.tag),
+        })
     };
     let order = match entry.order {
         OrderEntry::Any => Order::Any,
@@ -370,16 +407,8 @@ fn release(entry: ReleaseEntry, at: Location) -> Result<Release, Vec<Diagnostic>
         copy_runs,
         method,
         provider,
-        stable: PinnedImage {
-            repository: entry.stable.image.repository,
-            tag: Some(entry.stable.image.tag),
-        },
-        canary: entry
-            .canary
-            .map_or_else(PinnedImage::default, |canary| PinnedImage {
-                repository: canary.image.repository,
-                tag: Some(canary.image.tag),
-            }),
+        stable: pinned(entry.stable.image),
+        canary: pinned(canary),
         from_tag: entry.stable.from.tag,
         from_weight: entry.stable.from.weight,
         from_replicas: entry.stable.from.replicas,
@@ -400,6 +429,84 @@ fn not_sticky() -> Diagnostic {
     let message = "no traffic system keeps a user with one version while the weights change";
     Diagnostic::error(Code::Unsupported, message)
         .hint("let the application set a cookie, and match it: `match: [{cookies: {NAME: VALUE}}]`")
+}
+
+/// What says which version runs, as the method has it: images of their own, or a flag of one image. Returned: whether a
+/// flag chooses.
+fn at_flag(
+    method: &MethodEntry,
+    at: &Location,
+    images: &[(&str, &Option<ImageEntry>)],
+    is_said: bool,
+    problems: &mut Vec<Diagnostic>,
+) -> bool {
+    let wrong = |message: &str, key: &[&str], hint: &str| {
+        let found = Diagnostic::error(Code::InvalidValue, message.to_owned());
+        found.at(at.below(key)).hint(hint.to_owned())
+    };
+    if *method == MethodEntry::Succession {
+        if images[0].1.is_none() {
+            problems.push(no_stable_image(at));
+        }
+        if is_said {
+            let message = "a flag chooses between versions of one image, and here they have two";
+            problems.push(wrong(
+                message,
+                &["flag"],
+                "write `method: coexistence`, or leave `flag` out",
+            ));
+        }
+        return false;
+    }
+    if !is_said
+        && !problems
+            .iter()
+            .any(|problem| problem.location == Some(at.below(&["flag"])))
+    {
+        let hint = "say what chooses: `flag: {env: ENGINE, stable: classic, canary: rapid}`";
+        problems.push(wrong(
+            "with `method: coexistence` the key `flag` is missing",
+            &["method"],
+            hint,
+        ));
+    }
+    for (version, _) in images.iter().filter(|(_, image)| image.is_some()) {
+        let message = "with `method: coexistence` both versions run the image that the workload says";
+        problems.push(wrong(message, &[version, "image"], "leave `image` out"));
+    }
+    true
+}
+
+fn no_stable_image(at: &Location) -> Diagnostic {
+    let missing = Diagnostic::error(Code::InvalidValue, "the image of the stable version is missing");
+    let hint = "name it: `stable: {image: {tag: TAG}}`";
+    missing.at(at.clone()).hint(hint)
+}
+
+/// Reads a flag. Errors: a diagnostic without a place.
+fn read_flag(entry: FlagEntry) -> Result<Flag, Diagnostic> {
+    let name = match (entry.env, entry.arg) {
+        (Some(name), None) => FlagName::Env(name),
+        (None, Some(name)) => FlagName::Arg(name),
+        _ => {
+            let wrong = "a flag is either a variable or an argument";
+            let wrong = Diagnostic::error(Code::InvalidValue, wrong);
+            return Err(wrong.hint("write one of `env: ENGINE` and `arg: --engine`"));
+        }
+    };
+    let flag = Flag {
+        name,
+        stable: entry.stable,
+        canary: entry.canary,
+        unsaid: match entry.without {
+            CopyEntry::Stable => Version::Stable,
+            CopyEntry::Canary => Version::Canary,
+        },
+    };
+    match flag::check(&flag) {
+        Some(problem) => Err(problem),
+        None => Ok(flag),
+    }
 }
 
 /// Reads weights as a person writes them: whole percent, ascending, the last one 100.

@@ -2,7 +2,7 @@
 
 use super::refusals::{check_supported, disagree, refuse_broken, refuse_undone, unclear};
 use super::weights::set_weights;
-use super::{Purpose, Transition, enter, proven};
+use super::{Purpose, Transition, enter, flag, proven};
 use crate::change::ChangeSet;
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure};
@@ -35,7 +35,7 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
         let after = now.into_iter().map(|(name, routes)| (name, to_stable(routes)));
         return set_weights(checkout, release, &standing, after.collect()).map(Some);
     }
-    if let Some(transition) = restore_image(checkout, release, &standing)? {
+    if let Some(transition) = restore_stable(checkout, release, &standing)? {
         return Ok(Some(transition));
     }
     let phase = match &standing.position {
@@ -58,14 +58,15 @@ pub fn abort(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Transi
         }
         Position::Disagree(phases) => return Err(disagree(&standing, phases).into()),
     };
-    let form = release.provider.form();
-    let before = |phase: Phase| phase.preceding(form).unwrap_or(Phase::Idle);
+    let course = release.course();
+    let before = |phase: Phase| phase.preceding(course).unwrap_or(Phase::Idle);
     let phase = match phase {
         Phase::Idle | Phase::Tidy if release.origin.is_none() => return Ok(None),
         Phase::Idle | Phase::Tidy | Phase::Split => end(release, &standing),
-        Phase::Wire | Phase::Widen => before(phase),
+        Phase::Wire | Phase::Widen | Phase::Ship => before(phase),
+        Phase::Preview | Phase::Ramp | Phase::Hold if course.ships => before(Phase::Ship),
         Phase::Park | Phase::Preview | Phase::Ramp | Phase::Hold => before(Phase::Park),
-        later => later.following(form).unwrap_or(Phase::Tidy),
+        later => later.following(course).unwrap_or(Phase::Tidy),
     };
     enter_plain(checkout, release, &standing, phase).map(Some)
 }
@@ -85,7 +86,7 @@ fn demote(
         return Ok(None);
     }
     if weights.clone().all(|routes| *routes == full) {
-        return restore_image(checkout, release, standing);
+        return restore_stable(checkout, release, standing);
     }
     let after = now.into_iter().map(|(name, _)| (name, full));
     enter(checkout, release, standing, Phase::Promote, after.collect()).map(Some)
@@ -121,9 +122,21 @@ fn enter_plain(
     let routes = standing
         .routes()
         .into_iter()
-        .map(|(name, now)| (name, phase.routes(release.provider.form(), now)))
+        .map(|(name, now)| (name, phase.routes(release.course(), now)))
         .collect();
     enter(checkout, release, standing, phase, routes)
+}
+
+/// Makes the workload run what it ran before the release; `None` where it does already.
+fn restore_stable(
+    checkout: &Checkout<'_>,
+    release: &Release,
+    standing: &Standing,
+) -> Result<Option<Transition>, Failure> {
+    match release.flag() {
+        Some(flag) => flag::restore(checkout, release, flag, standing),
+        None => restore_image(checkout, release, standing),
+    }
 }
 
 /// Puts the image that ran before the release back on the workload; `None` where it runs already.
@@ -157,6 +170,7 @@ fn restore_image(
     Ok(Some(Transition {
         workload: release.workload.clone(),
         system: release.provider.into(),
+        has_flag: false,
         purpose: Purpose::RestoreImage,
         before: routes.clone(),
         after: routes,

@@ -14,6 +14,15 @@ use crate::standing::Standing;
 /// Moves the image that the stable version is pinned to; `None` where it is there already.
 pub fn hotfix(checkout: &Checkout<'_>, release: &Release, tag: &str) -> Result<Option<Transition>, Failure> {
     check_supported(&checkout.application, release)?;
+    if let Some(flag) = release.flag() {
+        let message = format!(
+            "both versions run the same image, and `{}` chooses: there is no pin to move",
+            flag.name
+        );
+        let refused = Diagnostic::error(Code::Unsupported, message);
+        let hint = "ship the fix as always: both versions get it";
+        return Err(refused.hint(hint).into());
+    }
     if let Some(wrong) = check_tag(tag) {
         return Err(wrong.into());
     }
@@ -41,6 +50,7 @@ pub fn hotfix(checkout: &Checkout<'_>, release: &Release, tag: &str) -> Result<O
     Ok(Some(Transition {
         workload: release.workload.clone(),
         system: release.provider.into(),
+        has_flag: false,
         purpose: Purpose::MovePin,
         before: routes.clone(),
         after: routes,

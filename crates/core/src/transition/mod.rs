@@ -18,6 +18,7 @@ use crate::release_file;
 use crate::standing::Standing;
 
 mod abort;
+mod flag;
 mod hotfix;
 mod leap;
 mod next;
@@ -47,6 +48,8 @@ pub enum Purpose {
     Grow,
     /// The image that ran before the release, back on the workload.
     RestoreImage,
+    /// The flag's value from before the release, back on the workload.
+    RestoreFlag,
     /// Another image for the stable version.
     MovePin,
     /// What a release wrote, as its phase says.
@@ -62,6 +65,8 @@ pub struct Transition {
     pub workload: String,
     /// The traffic system of the release.
     pub system: System,
+    /// Whether both versions are in one image, so that a flag chooses.
+    pub has_flag: bool,
     /// What it is for.
     pub purpose: Purpose,
     /// What the routes named before, per environment.
@@ -88,11 +93,17 @@ fn enter(
         Phase::Promote => bumped(&checkout.application, release)?,
         _ => None,
     };
-    let form = release.provider.form();
-    let (after, is_grown) = on_the_way(form, standing, after);
-    let shape = phase.shape(form, after.clone());
+    let (after, is_grown) = on_the_way(release.provider.form(), standing, after);
+    let mut shape = phase.shape(release.course(), after.clone());
+    flag::check_begin(&checkout.application, release, &shape, standing)?;
+    shape.unsaid = phase == Phase::Tidy && flag::is_needless(&checkout.application, release);
     let (change, proofs) = make(checkout, release, &shape, recorded.into_iter().collect())?;
     let mut notices = standing.drift(&checkout.application, release);
+    match phase {
+        Phase::Ship => notices.extend(flag::unreached(checkout, release, &change)?),
+        Phase::Tidy if !shape.unsaid => notices.extend(flag::stays(&checkout.application, release)),
+        _ => {}
+    }
     if phase == Phase::Split {
         notices.extend(layout::accidental_services(&checkout.application, release));
     }
@@ -100,6 +111,7 @@ fn enter(
     Ok(Transition {
         workload,
         system: release.provider.into(),
+        has_flag: release.flag().is_some(),
         purpose: match is_grown {
             true => Purpose::Grow,
             false => Purpose::Enter(phase),
@@ -142,6 +154,9 @@ fn rounded(release: &Release, environment: &str, wanted: Weight, share: Weight) 
 
 /// What the release file says once somebody gave the copy another image meanwhile: the workload gets that one.
 fn bumped(application: &Application, release: &Release) -> Result<Option<FileChange>, Diagnostic> {
+    if release.flag().is_some() {
+        return Ok(None);
+    }
     let copy = application.workloads.get(&release.copy);
     let tag = copy.and_then(|copy| copy.image.as_ref()?.tag.as_ref());
     match tag.filter(|tag| release.canary.tag.as_ref() != Some(*tag)) {
@@ -158,10 +173,9 @@ fn make(
     more: Vec<FileChange>,
 ) -> Result<(ChangeSet, IndexMap<String, Proof>), Failure> {
     let application = &checkout.application;
-    let intents = release
-        .provider
-        .provider()
-        .emit(application, release, shape, Basis::AsWritten)?;
+    let system = release.provider.provider();
+    let mut intents = system.emit(application, release, shape, Basis::AsWritten)?;
+    intents.extend(flag::intents(application, release, shape));
     let mut changes = layout::place(application, release, &intents)?;
     changes.extend(more);
     let change = ChangeSet::new(changes);
@@ -174,20 +188,23 @@ fn make(
             copy,
             subsets,
             wide,
+            shipped,
             promoted,
+            unsaid,
             routes,
             ..
         } = observed;
-        let is_shape = (*labels, *copy, *subsets, *wide, *promoted, *routes)
+        let is_shape = (*labels, *copy, *subsets, *wide, *shipped, *promoted, *routes)
             == (
                 shape.labels,
                 shape.copy,
                 shape.subsets,
                 shape.wide,
+                shape.shipped,
                 shape.promoted,
                 wanted,
             );
-        if !is_shape {
+        if !is_shape || (shape.unsaid && !unsaid) {
             return Err(layout::undone(&after, name).into());
         }
         refuse_broken(&standing)?;

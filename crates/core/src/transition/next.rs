@@ -59,7 +59,7 @@ fn target(
     standing: &Standing,
     request: &NextRequest,
 ) -> Result<Option<Target>, Diagnostic> {
-    let form = release.provider.form();
+    let course = release.course();
     let not_now = |message: String| Diagnostic::error(Code::NotInThisPhase, message);
     let phase = match &standing.position {
         Position::Disagree(phases) => return Err(disagree(standing, phases)),
@@ -69,7 +69,7 @@ fn target(
         },
         Position::Ambiguous(one, other) => match request.to {
             Some(to) if to == *one || to == *other => return Ok(None),
-            Some(to) if Some(to) == one.following(form) || Some(to) == other.following(form) => to,
+            Some(to) if Some(to) == one.following(course) || Some(to) == other.following(course) => to,
             Some(Phase::Park) => Phase::Park,
             _ => return Err(ambiguous(*one, *other)),
         },
@@ -88,17 +88,14 @@ fn target(
         },
         Position::At(now) => match request.to {
             Some(to) if to == *now || (to == Phase::Tidy && *now == Phase::Idle) => return Ok(None),
-            Some(Phase::Hold) if matches!(now, Phase::Park | Phase::Preview | Phase::Ramp) => Phase::Hold,
-            Some(Phase::Ramp) if matches!(now, Phase::Park | Phase::Preview) => Phase::Ramp,
+            Some(Phase::Hold) if *now == Phase::Ramp || now.may_share(course) => Phase::Hold,
+            Some(Phase::Ramp) if now.may_share(course) => Phase::Ramp,
             to => {
+                let is_preview_ahead = || standing.is_preview_ahead(release, request.environment.as_deref());
                 let following = match now {
-                    Phase::Park | Phase::Preview
-                        if standing.is_preview_ahead(release, request.environment.as_deref()) =>
-                    {
-                        Phase::Preview
-                    }
-                    Phase::Park | Phase::Preview | Phase::Ramp => Phase::Ramp,
-                    now => now.following(form).unwrap_or(Phase::Idle),
+                    now if now.may_share(course) && is_preview_ahead() => Phase::Preview,
+                    now if *now == Phase::Ramp || now.may_share(course) => Phase::Ramp,
+                    now => now.following(course).unwrap_or(Phase::Idle),
                 };
                 match to {
                     Some(to) if to != following => {
@@ -132,7 +129,7 @@ fn target(
             now if phase == Phase::Preview => now,
             // What was begun is finished first.
             Routes::Between(_, high) if is_step => Routes::Both(high),
-            now => phase.routes(form, now),
+            now => phase.routes(course, now),
         };
     }
     if routes == standing.routes() && (is_step || request.environment.is_some()) {

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::diagnostic::{Code, Diagnostic, Failure, Severity};
 use crate::layout::LayoutId;
-use crate::model::{Application, Method, Order, Release};
+use crate::model::{Application, Order, Release};
 use crate::phase::{Incomplete, Phase, Position};
 use crate::provider::ProviderId;
 use crate::schema::release;
@@ -67,10 +67,6 @@ pub(super) fn check_supported(application: &Application, release: &Release) -> R
         let message = "`order: argocd` is known for the provider istio in the layout gap";
         let unsupported = Diagnostic::error(Code::Unsupported, message);
         return Err(at(unsupported, "order").hint("leave the key out: every transition is safe in any order"));
-    }
-    if release.method == Method::Coexistence {
-        let unsupported = Diagnostic::error(Code::Unsupported, "the method `coexistence` is not built yet");
-        return Err(at(unsupported, "method").hint("write `method: succession`, or leave the key out"));
     }
     Ok(())
 }

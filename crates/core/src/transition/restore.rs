@@ -21,7 +21,7 @@ pub fn restore(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Tran
         return Ok(None);
     };
     let routes = standing.routes();
-    let shape = phase.shape(release.provider.form(), routes.clone());
+    let shape = phase.shape(release.course(), routes.clone());
     let intents = release
         .provider
         .provider()
@@ -37,6 +37,7 @@ pub fn restore(checkout: &Checkout<'_>, release: &Release) -> Result<Option<Tran
     Ok(Some(Transition {
         workload: release.workload.clone(),
         system: release.provider.into(),
+        has_flag: release.flag().is_some(),
         purpose: Purpose::Restore,
         before: routes.clone(),
         after: routes,

@@ -6,7 +6,7 @@ use super::refusals::{check_environment, check_supported, refuse_broken};
 use super::{Purpose, Transition, make, on_the_way, rounded};
 use crate::checkout::Checkout;
 use crate::diagnostic::{Code, Diagnostic, Failure};
-use crate::model::{Release, Routes, Weight};
+use crate::model::{Release, Routes, Shape, Weight};
 use crate::phase::{Phase, Position};
 use crate::standing::Standing;
 
@@ -55,6 +55,16 @@ fn weights(
             .hint("`tidegate abort` puts the old version back")
             .into());
     }
+    let is_shipped = standing.environments.values().all(|observed| observed.shipped);
+    if let Some(flag) = release
+        .flag()
+        .filter(|_| is_named && !is_shipped && canary > Weight::ZERO)
+    {
+        let message = format!("both sides still say `{}` for `{}`", flag.stable, flag.name);
+        return Err(Diagnostic::error(Code::NotInThisPhase, message)
+            .hint("`tidegate next` ships the new version, without a request for it, first")
+            .into());
+    }
     let provider = release.provider.provider();
     let mut notices = Vec::new();
     let mut after = before.clone();
@@ -86,11 +96,15 @@ pub(super) fn set_weights(
 ) -> Result<Transition, Failure> {
     let form = release.provider.form();
     let (after, is_grown) = on_the_way(form, standing, after);
-    let shape = Phase::Ramp.shape(form, after.clone());
+    let shape = Shape {
+        shipped: standing.is_shipped(),
+        ..Phase::Ramp.shape(release.course(), after.clone())
+    };
     let (change, proofs) = make(checkout, release, &shape, Vec::new())?;
     Ok(Transition {
         workload: release.workload.clone(),
         system: release.provider.into(),
+        has_flag: release.flag().is_some(),
         purpose: match is_grown {
             true => Purpose::Grow,
             false => Purpose::Weights,

@@ -1,5 +1,6 @@
 //! Generated repositories: hand-written YAML in many styles; in the GAP layout here, plain manifests in `manifests`.
 
+pub(crate) mod flags;
 pub(crate) mod manifests;
 pub(crate) mod overlays;
 

@@ -11,7 +11,7 @@ use super::{Layout, LayoutId};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location};
 use crate::manifest::Manifest;
-use crate::model::{Application, Environment, Form, Release, TargetedPatch, Workload};
+use crate::model::{Application, Environment, FlagName, Form, Release, TargetedPatch, Workload};
 use crate::provider::Intent;
 use crate::render::render;
 use crate::repo::{ReadError, Repo, RepoPath};
@@ -106,6 +106,19 @@ impl Layout for Gap {
         if let Some(image) = image {
             spec_edits::set_tag(image, tag, &mut draft).map_err(|problem| vec![problem])?;
         }
+        draft.finish()
+    }
+
+    fn set_flag(
+        &self,
+        application: &Application,
+        workload: &str,
+        name: &FlagName,
+        value: Option<&str>,
+    ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+        let mut draft = Draft::new(application);
+        let edited = place::set_flag(application, workload, (name, value), &mut draft);
+        edited.map_err(|problem| vec![problem])?;
         draft.finish()
     }
 

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 use super::super::companions::{self, Source};
 use super::super::draft::{Draft, overlay};
+use super::super::flags::{self, Written};
 use super::spec_edits;
 use crate::argo_cd::{PRUNE_LAST, SYNC_OPTIONS};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef, first_difference};
-use crate::model::{Application, Environment, Order, Release, TargetedPatch};
+use crate::model::{Application, Environment, FlagName, Order, Release, TargetedPatch};
 use crate::provider::{CANARY_LABEL, DEFAULT_MARK, Intent, canary_mark};
 use crate::render::render_object;
 use crate::repo::RepoPath;
@@ -105,6 +106,15 @@ impl<'a> Place<'a> {
                     let edited = spec_edits::set_tag(image, tag, &mut self.draft);
                     self.keep(edited);
                 }
+            }
+            Intent::Flag {
+                workload,
+                name,
+                value,
+            } => {
+                let flag = (name, value.as_deref());
+                let edited = set_flag(self.application, workload, flag, &mut self.draft);
+                self.keep(edited);
             }
             // The versions of a spec's workload stand behind one Service: see `Gap::form`.
             Intent::Backend { .. } => {}
@@ -410,6 +420,34 @@ impl<'a> Place<'a> {
             &snake_case(kind),
         ))
     }
+}
+
+/// Makes a workload say a value for a flag, or nothing: in the spec, and in every patch of its Deployment.
+pub(super) fn set_flag(
+    application: &Application,
+    workload: &str,
+    flag: (&FlagName, Option<&str>),
+    draft: &mut Draft<'_>,
+) -> Result<(), Diagnostic> {
+    let spec = application.workloads.get(workload);
+    let mut containers: Vec<Written> = spec.map(|spec| Written::spec(&spec.origin)).into_iter().collect();
+    let mut known: Vec<&Location> = Vec::new();
+    for (name, environment) in &application.environments {
+        let Some(deployment) = application.generated(name, workload, "apps", "Deployment") else {
+            continue;
+        };
+        let Some(container) = flags::container_name(deployment) else {
+            continue;
+        };
+        for patch in &environment.patches {
+            let is_its = patch.target.is("apps", "Deployment") && patch.target.name == deployment.object.name;
+            if is_its && !known.contains(&&patch.origin) {
+                known.push(&patch.origin);
+                containers.extend(Written::patch(&patch.origin, &patch.value, container));
+            }
+        }
+    }
+    flags::set(application, workload, &containers, flag, draft)
 }
 
 /// First line of a file of ours.

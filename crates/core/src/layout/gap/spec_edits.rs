@@ -221,6 +221,10 @@ fn image_edits(workload: &Location, own: Option<&Value>, copy: &CopyIntent) -> V
             .map(|name| ("repository".to_owned(), json!(name))),
     );
     image.extend(copy.image.tag.iter().map(|tag| ("tag".to_owned(), json!(tag))));
+    if image.is_empty() {
+        // It runs what the workload does.
+        return Vec::new();
+    }
     match own {
         None => vec![Edit::Insert {
             into: pointer(workload),

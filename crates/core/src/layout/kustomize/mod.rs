@@ -12,7 +12,7 @@ use super::{ALL, Layout, LayoutId, releases};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use crate::manifest::Manifest;
-use crate::model::{Application, Environment, Form, Release};
+use crate::model::{Application, Environment, FlagName, Form, Release};
 use crate::provider::Intent;
 use crate::render::render;
 use crate::repo::{ReadError, Repo, RepoPath};
@@ -178,6 +178,19 @@ impl Layout for Kustomize {
     ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
         let mut draft = Draft::new(application);
         image::set_tag(application, workload, tag, &mut draft)?;
+        draft.finish()
+    }
+
+    fn set_flag(
+        &self,
+        application: &Application,
+        workload: &str,
+        name: &FlagName,
+        value: Option<&str>,
+    ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+        let mut draft = Draft::new(application);
+        let edited = place::set_flag(application, workload, (name, value), &mut draft);
+        edited.map_err(|wrong| vec![wrong])?;
         draft.finish()
     }
 

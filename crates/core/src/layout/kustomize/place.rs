@@ -13,6 +13,7 @@ use tidegate_yaml::{Edit, Stream};
 
 use super::super::companions::{self, Source};
 use super::super::draft::{Draft, overlay};
+use super::super::flags::{self, Written};
 use super::super::releases::{HEADER, OWNED_PREFIX, own_file};
 use super::super::workloads::{IMAGE, split_image};
 use super::build::{Built, Files, ImagePlace, Names, build, first_image};
@@ -23,7 +24,7 @@ use super::{has_others, roots_of};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef, first_difference};
-use crate::model::{Application, PinnedImage, Release};
+use crate::model::{Application, FlagName, PinnedImage, Release};
 use crate::provider::{CopyIntent, Intent, is_backend};
 use crate::repo::RepoPath;
 
@@ -117,6 +118,11 @@ impl<'a> Place<'a> {
                 name,
             } => self.backend(environments, of, name),
             Intent::Tag { workload, tag } => image::set_tag(self.application, workload, tag, &mut self.draft),
+            Intent::Flag {
+                workload,
+                name,
+                value,
+            } => self.flag(workload, name, value.as_deref()),
             Intent::Object { environments, value } => self.object(environments, value),
             Intent::NoObject { environments, object } => {
                 for environment in environments {
@@ -136,6 +142,27 @@ impl<'a> Place<'a> {
             // `Kustomize::forms`.
             Intent::Label { .. } | Intent::NoPatch { .. } => Ok(()),
         }
+    }
+
+    /// The user's documents and patches say it for the workload; what is ours of the copy says it as all else.
+    fn flag(&mut self, workload: &str, name: &FlagName, value: Option<&str>) -> Done {
+        let (Some(value), true) = (value, workload == self.release.copy) else {
+            let flag = (name, value);
+            return set_flag(self.application, workload, flag, &mut self.draft).map_err(|wrong| vec![wrong]);
+        };
+        for environment in self.roots.keys().cloned().collect::<Vec<_>>() {
+            let unhashed = self
+                .unhashed
+                .generated(&environment, workload, "apps", "Deployment");
+            let Some(copy) = unhashed else { continue };
+            let (object, mut whole) = (copy.object.clone(), copy.value.clone());
+            if flags::say(&mut whole, name, value) {
+                let spec = json!({"containers": whole.pointer("/spec/template/spec/containers")});
+                let fields = json!({"spec": {"template": {"spec": spec}}});
+                self.patch_object(&[environment], &object, &fields)?;
+            }
+        }
+        Ok(())
     }
 
     /// The file of ours in a folder.
@@ -387,11 +414,24 @@ impl<'a> Place<'a> {
                     .reconcile_object(&found.origin, &document)
                     .map_err(|wrong| vec![wrong])?;
             } else {
-                let wanted = (found.object.clone(), Wanted::Fields(fields.clone()));
-                self.wanted[environment.as_str()].push(wanted);
+                let object = found.object.clone();
+                self.want_fields(environment, object, fields);
             }
         }
         Ok(())
+    }
+
+    /// One patch says all that is wanted of an object.
+    fn want_fields(&mut self, environment: &str, object: ObjectRef, fields: &Value) {
+        let wanted = &mut self.wanted[environment];
+        let known = wanted.iter_mut().find_map(|(other, wanted)| match wanted {
+            Wanted::Fields(known) if *other == object => Some(known),
+            _ => None,
+        });
+        match known {
+            Some(known) => overlay(known, fields),
+            None => wanted.push((object, Wanted::Fields(fields.clone()))),
+        }
     }
 
     /// What exists for the release alone and is not wanted any more.
@@ -635,6 +675,47 @@ impl<'a> Place<'a> {
             .at(self.root(environment))
             .hint("labels with `includeSelectors`, `replicas:` and `images:` come after patches: say there nothing of what tells the two versions apart")
     }
+}
+
+/// Makes a workload say a value for a flag, or nothing: in every document of the application that is its Deployment, or a
+/// strategic merge patch of it.
+pub(super) fn set_flag(
+    application: &Application,
+    workload: &str,
+    flag: (&FlagName, Option<&str>),
+    draft: &mut Draft<'_>,
+) -> Result<(), Diagnostic> {
+    let mut containers = Vec::new();
+    let mut known: Vec<Location> = Vec::new();
+    let as_written = as_written(application);
+    for environment in application.environments.keys() {
+        let deployment = as_written.generated(environment, workload, "apps", "Deployment");
+        let Some((deployment, name)) =
+            deployment.and_then(|found| Some((found, flags::container_name(found)?)))
+        else {
+            continue;
+        };
+        if !known.contains(&deployment.origin) {
+            image::is_of(application, &deployment.origin)?;
+            containers.push(Written::first(&deployment.origin));
+            known.push(deployment.origin.clone());
+        }
+        for (file, stream) in &application.files {
+            for (index, document) in stream.documents().iter().enumerate() {
+                let value = document.value();
+                let is_its = ObjectRef::of(value).is_some_and(|object| {
+                    object.kind == deployment.object.kind && object.name == deployment.object.name
+                });
+                let at = Location::value(file, index, &[]);
+                if is_its && !known.contains(&at) {
+                    image::is_of(application, &at)?;
+                    containers.extend(Written::patch(&at, value, name));
+                    known.push(at);
+                }
+            }
+        }
+    }
+    flags::set(application, workload, &containers, flag, draft)
 }
 
 /// The number of pods, where fields say nothing else.

@@ -16,7 +16,7 @@ use super::{ALL, Edit, Layout, LayoutId, Parked, documents, releases};
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use crate::manifest::Manifest;
-use crate::model::{Application, Environment, Form, Release};
+use crate::model::{Application, Environment, FlagName, Form, Release};
 use crate::provider::Intent;
 use crate::render::render;
 use crate::repo::{ReadError, Repo, RepoPath};
@@ -137,6 +137,19 @@ impl Layout for Manifests {
     ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
         let mut draft = Draft::new(application);
         place::set_tag(application, workload, tag, &mut draft).map_err(|wrong| vec![wrong])?;
+        draft.finish()
+    }
+
+    fn set_flag(
+        &self,
+        application: &Application,
+        workload: &str,
+        name: &FlagName,
+        value: Option<&str>,
+    ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
+        let mut draft = Draft::new(application);
+        let edited = place::set_flag(application, workload, (name, value), &mut draft);
+        edited.map_err(|wrong| vec![wrong])?;
         draft.finish()
     }
 

@@ -6,13 +6,14 @@ use tidegate_yaml::Stream;
 
 use super::super::companions::{self, Source};
 use super::super::draft::{Draft, overlay};
+use super::super::flags::{self, Written};
 use super::super::releases::{HEADER, own_file};
 use super::super::workloads::{IMAGE, with_tag};
 use super::helm_release;
 use crate::change::FileChange;
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::manifest::{Manifest, ObjectRef};
-use crate::model::{Application, Environment, Release};
+use crate::model::{Application, Environment, FlagName, Release};
 use crate::provider::{BACKEND_LABEL, CopyIntent, Intent, is_backend};
 use crate::repo::RepoPath;
 
@@ -72,6 +73,15 @@ impl<'a> Place<'a> {
             } => self.backend(environments, of, name),
             Intent::Tag { workload, tag } => {
                 let edited = set_tag(self.application, workload, tag, &mut self.draft);
+                self.keep(edited);
+            }
+            Intent::Flag {
+                workload,
+                name,
+                value,
+            } => {
+                let flag = (name, value.as_deref());
+                let edited = set_flag(self.application, workload, flag, &mut self.draft);
                 self.keep(edited);
             }
             Intent::Object { environments, value } => self.object(environments, value),
@@ -342,6 +352,27 @@ fn place_of(location: &Location) -> (RepoPath, Option<usize>, Vec<usize>) {
 fn find<'e>(environment: &'e Environment, object: &ObjectRef) -> Option<&'e Manifest> {
     let mut objects = environment.base.iter();
     objects.find(|manifest| manifest.object.is_meant_by(object))
+}
+
+/// Makes a workload say a value for a flag, or nothing, in every environment.
+pub(super) fn set_flag(
+    application: &Application,
+    workload: &str,
+    flag: (&FlagName, Option<&str>),
+    draft: &mut Draft<'_>,
+) -> Result<(), Diagnostic> {
+    let mut places: Vec<&Location> = Vec::new();
+    for environment in application.environments.keys() {
+        let deployment = application.generated(environment, workload, "apps", "Deployment");
+        // What lies in a shared folder is the same document for several environments.
+        places.extend(
+            deployment
+                .map(|deployment| &deployment.origin)
+                .filter(|origin| !places.contains(origin)),
+        );
+    }
+    let containers: Vec<Written> = places.into_iter().map(Written::first).collect();
+    flags::set(application, workload, &containers, flag, draft)
 }
 
 /// Writes a tag into the image of a workload, in every environment.
