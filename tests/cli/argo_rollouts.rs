@@ -162,6 +162,23 @@ fn a_persons_edits_of_the_rollout_and_the_routes_stay() {
     assert_eq!(repository.read(MESH), original(MESH).replace("30s", "40s"));
 }
 
+/// An address belongs to one Service, and a second load balancer is nobody's wish.
+#[test]
+fn the_second_service_is_inside_the_cluster_alone() {
+    let repository = reviews();
+    let ports = "  selector: {app: reviews}\n  ports:\n    - name: http\n";
+    let outside = "  type: LoadBalancer\n  clusterIP: 10.0.0.7\n  selector: {app: reviews}\n  ports:\n    - name: http\n      nodePort: 30080\n";
+    repository.replace(PRODUCTION, ports, outside);
+    repository.commit("edited");
+    let _ = repository.run(&[&INIT[..], &["--commit"]].concat()).expect(0);
+    let _ = repository.run(&["-C", AT, "next", "--commit"]).expect(0);
+    let second = repository.read("shop/reviews/production/reviews-canary.yaml");
+    assert!(second.contains("port: 9080"), "{second}");
+    for own in ["type:", "clusterIP", "nodePort"] {
+        assert!(!second.contains(own), "{second}");
+    }
+}
+
 /// `init` is refused because of one edit, and nothing is written.
 #[track_caller]
 fn refused(file: &str, from: &str, to: &str, code: &str, at: &str, says: &str, hint: &str) {

@@ -246,6 +246,19 @@ fn a_rollout_goes_only_once_it_names_the_service_no_more() {
     let _ = safe(&suspended, &without(&suspended, "Rollout/reviews"));
 }
 
+#[test]
+fn a_service_that_a_rollout_names_has_its_pods_alone_behind_it() {
+    let emptied = |of: Of, rollout: &str| {
+        let now = at(of, Stage::Bootstrap);
+        let emptied = saying(&now, rollout, "/spec/replicas", json!(0));
+        (now, emptied)
+    };
+    let (now, after) = emptied(REVIEWS, "Rollout/reviews");
+    refused(&now, &after, "selects no ready pod");
+    let (now, after) = emptied(DEMO, "Rollout/rollouts-demo");
+    let _ = safe(&now, &after);
+}
+
 /// What is wrong with the files once one of them says something else.
 fn told_of(stage: Stage, file: &str, from: &str, to: &str) -> String {
     let mut repo = repo_at(REVIEWS, stage);
