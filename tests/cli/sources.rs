@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "prover",
             "provider",
             "repo",
+            "selector",
             "standing",
             "transition",
         ],
@@ -107,6 +108,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "model",
             "preview",
             "render",
+            "selector",
         ],
     ),
     (
