@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use tidegate_core::manifest::{Manifest, ManifestSet};
 use tidegate_core::prover::{Applied, Caller, Entry, Forecast, Outcome, ReadyPods, Request, forecast};
 use tidegate_core::provider::ProviderId;
+use tidegate_core::repo::{MemoryRepo, RepoPath};
 
 use crate::fixtures::FIXTURES;
-use crate::lives::{Point, life};
+use crate::lives::{Point, life, point};
+use crate::phases::phases_of;
 use crate::process::Envoy;
 use crate::replay::replay;
 use crate::scenario::Transition;
@@ -33,6 +35,7 @@ fn the_prover_predicts_what_envoy_does() {
         );
         changes.extend(mistakes(&name, &points));
     }
+    changes.extend(pairs("a preview", &previewed(), 1));
     let transitions: Vec<Transition> = changes.iter().map(transition).collect();
     let report = replay(&mut envoy, &transitions);
     eprintln!("{report}");
@@ -44,6 +47,25 @@ fn the_prover_predicts_what_envoy_does() {
         report.transition_count
     );
     assert!(report.state_count >= 1_000, "{} states", report.state_count);
+}
+
+/// A life in which requests by header and path meet the canary first.
+fn previewed() -> Vec<Point> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let steps = "    # Percent to the canary, one step";
+    let matches = "    match:\n      - headers: {end-user: {exact: jason}}\n      - headers: {tier: {prefix: go}}\n        \
+                   uri: {prefix: /beta}\n";
+    let choose = |repo: &mut MemoryRepo| {
+        let path = RepoPath::new("gap/tidegate.yaml").expect("a path");
+        let text = repo.files()[&path].replace(steps, &format!("{matches}{steps}"));
+        repo.set(path, Some(text));
+    };
+    let points = phases_of(&folder, ("istio/my-service", "", "web"), None, choose).into_iter();
+    let points: Vec<Point> = points
+        .map(|(name, repo)| point(&repo, &RepoPath::root(), name))
+        .collect();
+    assert!(points.iter().any(|point| point.name == "preview"));
+    points
 }
 
 pub(crate) struct Change {
