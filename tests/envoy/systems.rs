@@ -29,8 +29,23 @@ const LIVES: &[(&str, ProviderId, &str)] = &[
         ProviderId::AppMesh,
         "app-mesh",
     ),
+    (
+        "app-mesh/dj-app-v1beta2/life-metal-preview",
+        ProviderId::AppMesh,
+        "app-mesh",
+    ),
     ("gateway-api/reviews/life", ProviderId::GatewayApi, "gateway-api"),
+    (
+        "gateway-api/reviews/life-preview",
+        ProviderId::GatewayApi,
+        "gateway-api",
+    ),
     ("istio-hosts/bookinfo/life", ProviderId::IstioHosts, "istio"),
+    (
+        "istio-hosts/bookinfo/life-preview",
+        ProviderId::IstioHosts,
+        "istio",
+    ),
     ("kustomize/reviews/life", ProviderId::GatewayApi, "gateway-api"),
     ("replicas/notification/life", ProviderId::Replicas, "istio"),
     ("smi/books/life", ProviderId::Smi, "smi"),

@@ -47,6 +47,23 @@ struct Rule {
     _name: IgnoredAny,
     #[serde(default, rename = "timeouts")]
     _timeouts: IgnoredAny,
+    #[serde(default, rename = "filters")]
+    _filters: Vec<Copies>,
+}
+
+/// Copies of requests, of which callers notice nothing; what else filters do is not translated.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Copies {
+    #[serde(rename = "type")]
+    _kind: CopiesKind,
+    #[serde(rename = "requestMirror")]
+    _mirror: IgnoredAny,
+}
+
+#[derive(Debug, Deserialize)]
+enum CopiesKind {
+    RequestMirror,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -390,6 +390,37 @@ fn orders_that_app_mesh_forbids() {
     );
 }
 
+/// Nothing of a router is brought into the mesh as long as a node of one of its routes is missing.
+#[test]
+fn a_router_waits_for_the_nodes_of_all_of_its_routes() {
+    let router = |targets: &str| {
+        format!(
+            "apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualRouter\nmetadata: {{name: web}}\nspec:\n  routes:\n  \
+             - {{name: chosen, priority: 1, httpRoute: {{match: {{prefix: /, headers: [{{name: user, match: {{exact: jason}}}}]}}, \
+             action: {{weightedTargets: [{{virtualNodeRef: {{name: web}}, weight: 100}}]}}}}}}\n  \
+             - {{name: rest, httpRoute: {{match: {{prefix: /}}, action: {{weightedTargets: [{targets}]}}}}}}"
+        )
+    };
+    let service = "apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualService\nmetadata: {name: web}\n\
+         spec: {awsName: web.shop.svc.cluster.local, provider: {virtualRouter: {virtualRouterRef: {name: web}}}}"
+        .to_owned();
+    let target = |name: &str, weight: u8| format!("{{virtualNodeRef: {{name: {name}}}, weight: {weight}}}");
+    let stable = [&v1()[..], &v2(), &[node("web"), service]].concat();
+    let before = all(&[&stable, &[router(&target("web", 100))]]);
+    let both = [target("web", 100), target("web-v2", 0)].join(", ");
+    let after = all(&[&stable, &[node("web-v2"), router(&both)]]);
+    let proof = prove(ProviderId::AppMesh, &before, &after, Question::default());
+    let mut requests = proof
+        .counter_examples
+        .iter()
+        .flat_map(|example| &example.requests);
+    assert!(
+        requests.any(|request| request.headers.contains_key("user")),
+        "{}",
+        told(&proof)
+    );
+}
+
 #[test]
 fn orders_that_a_traffic_split_forbids() {
     let split = |v1: u8, v2: u8| {

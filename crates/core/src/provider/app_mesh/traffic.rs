@@ -102,6 +102,18 @@ impl Traffic for AppMeshTraffic {
             let concerned = self.routers.iter().filter(|versions| versions.any(is_meant));
             concerned.filter_map(|versions| state.see(versions)).next()
         });
+        // Source: controller 1.x, `virtualrouter`: as long as a node that one of its routes names is missing, none is
+        // brought into the mesh.
+        let held = router.and_then(|router| {
+            let mut targets = router.routes.iter().flat_map(|route| &route.targets);
+            targets.find_map(|(node, _)| {
+                let target = self.node(state, &router.object, node, request.port);
+                lacks_destination(&target).then_some(target)
+            })
+        });
+        if let Some(held) = held {
+            return held;
+        }
         let (object, routes) = match router {
             Some(router) => (&router.object, &router.routes),
             None => (&service.object, &service.routes),
@@ -137,9 +149,8 @@ impl AppMeshTraffic {
         let mut outcome = Outcome::default();
         for (node, weight) in &route.targets {
             let target = self.node(state, object, node, port);
-            let is_missing = |failed: &crate::prover::Failure| failed.kind == FailureKind::NoDestination;
             // A route with a target that does not exist may not be taken at all.
-            if target.failed.iter().any(|(failed, _)| is_missing(failed)) {
+            if lacks_destination(&target) {
                 return target;
             }
             if *weight > 0 {
@@ -178,6 +189,11 @@ impl AppMeshTraffic {
             },
         }
     }
+}
+
+fn lacks_destination(target: &Outcome) -> bool {
+    let mut failed = target.failed.iter();
+    failed.any(|(failed, _)| failed.kind == FailureKind::NoDestination)
 }
 
 fn no_pods(mut failed: crate::prover::Failure) -> crate::prover::Failure {
