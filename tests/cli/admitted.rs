@@ -172,8 +172,11 @@ fn every_rollout_of_every_phase_passes_the_linter() {
             }
         }
     }
-    for (name, refused) in names.iter().zip(linter.lint(&streams)) {
-        assert!(refused.is_empty(), "{name}: {refused:#?}");
+    for (name, verdict) in names.iter().zip(linter.lint(&streams)) {
+        assert!(
+            verdict.rollouts > 0 && verdict.refused.is_empty(),
+            "{name}: {verdict:#?}"
+        );
     }
 }
 
@@ -218,6 +221,16 @@ fn what_the_linter_of_rollouts_refuses_is_seen() {
     };
     let routed = "canaryService: web-canary, stableService: web, \
          trafficRouting: {istio: {virtualService: {name: web, routes: [primary]}}},";
+    let referring = |to: &str, labels: &str| {
+        let own = "selector: {matchLabels: {app: web}}\n  \
+             template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: web}]}}";
+        let reference = format!("workloadRef: {{apiVersion: apps/v1, kind: Deployment, name: {to}}}");
+        format!(
+            "{}---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec: {{selector: {{matchLabels: {{app: {labels}}}}}, \
+             template: {{metadata: {{labels: {{app: {labels}}}}}, spec: {{containers: [{{name: web, image: web}}]}}}}}}\n",
+            rollout("{setWeight: 10}, {pause: {}}", routed).replace(own, &reference)
+        )
+    };
     let rows = [
         ("fine", rollout("{setWeight: 10}, {pause: {}}", routed), ""),
         (
@@ -260,11 +273,32 @@ fn what_the_linter_of_rollouts_refuses_is_seen() {
             rollout("", routed).replace("matchLabels: {app: web}", "matchLabels: {app: other}"),
             "`selector` does not match template `labels`",
         ),
+        (
+            "a Service that is not there",
+            rollout("", routed).replace("metadata: {name: web-canary}", "metadata: {name: web-other}"),
+            "no Service web-canary",
+        ),
+        (
+            "fine, with the template of a Deployment",
+            referring("web", "web"),
+            "",
+        ),
+        (
+            "a Deployment that is not there",
+            referring("other", "web"),
+            "no Deployment other",
+        ),
+        (
+            "a Deployment with other pods",
+            referring("web", "other"),
+            "unmatch label",
+        ),
     ];
     let streams: Vec<String> = rows.iter().map(|(_, stream, _)| stream.clone()).collect();
-    for ((name, _, says), refused) in rows.iter().zip(linter.lint(&streams)) {
+    for ((name, _, says), verdict) in rows.iter().zip(linter.lint(&streams)) {
+        let refused = &verdict.refused;
         match *says {
-            "" => assert!(refused.is_empty(), "{name}: {refused:?}"),
+            "" => assert!(refused.is_empty() && verdict.rollouts == 1, "{name}: {refused:?}"),
             says => assert!(
                 refused.iter().any(|refused| refused.contains(says)),
                 "{name}: {refused:?}"

@@ -1,5 +1,5 @@
-//! The linter of Argo Rollouts, `kubectl argo rollouts lint`, for the tests that write Rollouts: `argocd/rollouts`, as a
-//! program.
+//! The validation of Argo Rollouts, as its controller and `kubectl argo rollouts lint` have it, for the tests that write
+//! Rollouts: `argocd/rollouts`, as a program.
 
 #![allow(clippy::print_stderr, reason = "says what is skipped")]
 
@@ -14,9 +14,13 @@ pub(crate) struct Linter {
     program: OsString,
 }
 
+/// What is said of a YAML stream.
 #[derive(Debug, Deserialize)]
-struct Verdict {
-    refused: Vec<String>,
+pub(crate) struct Verdict {
+    /// How many Rollouts are in it.
+    pub(crate) rollouts: usize,
+    /// What is wrong with them.
+    pub(crate) refused: Vec<String>,
 }
 
 impl Linter {
@@ -34,8 +38,8 @@ impl Linter {
         program.map(|program| Self { program })
     }
 
-    /// What the linter has against each of some YAML streams.
-    pub(crate) fn lint(&self, streams: &[String]) -> Vec<Vec<String>> {
+    /// Lints YAML streams, each by itself.
+    pub(crate) fn lint(&self, streams: &[String]) -> Vec<Verdict> {
         let folder = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(&self.program);
         for (index, stream) in streams.iter().enumerate() {
@@ -49,10 +53,8 @@ impl Linter {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let verdicts = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Verdict>();
-        let verdicts: Vec<_> = verdicts
-            .map(|verdict| verdict.expect("a verdict").refused)
-            .collect();
+        let verdicts = serde_json::Deserializer::from_slice(&output.stdout).into_iter();
+        let verdicts: Vec<Verdict> = verdicts.collect::<Result<_, _>>().expect("verdicts");
         assert_eq!(verdicts.len(), streams.len());
         verdicts
     }
