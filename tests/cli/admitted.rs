@@ -167,7 +167,7 @@ fn every_rollout_of_every_phase_passes_the_linter() {
             for (environment, stream) in environments {
                 if stream.contains("\nkind: Rollout\n") {
                     names.push(format!("{life} {environment}: {point}"));
-                    streams.push(with_templates(&stream));
+                    streams.push(stream);
                 }
             }
         }
@@ -178,28 +178,6 @@ fn every_rollout_of_every_phase_passes_the_linter() {
             "{name}: {verdict:#?}"
         );
     }
-}
-
-/// Rollouts with the template of the Deployment that they name, as the controller has them when it looks: the linter itself does not
-/// follow `workloadRef`.
-pub(crate) fn with_templates(stream: &str) -> String {
-    let stream = tidegate_yaml::Stream::parse(stream.to_owned()).expect("YAML");
-    let documents = stream.documents().iter().filter(|document| !document.is_empty());
-    let mut objects: Vec<_> = documents.map(|document| document.value().clone()).collect();
-    let all = objects.clone();
-    for rollout in objects.iter_mut().filter(|object| object["kind"] == "Rollout") {
-        let name = &rollout["spec"]["workloadRef"]["name"];
-        let is_meant = |object: &&serde_json::Value| {
-            object["kind"] == "Deployment" && object["metadata"]["name"] == *name
-        };
-        let deployment = all.iter().find(is_meant).expect("the Deployment");
-        let spec = rollout["spec"].as_object_mut().expect("a spec");
-        spec.shift_remove("workloadRef").expect("a reference");
-        for key in ["selector", "template"] {
-            spec.insert(key.to_owned(), deployment["spec"][key].clone());
-        }
-    }
-    tidegate_yaml::print_stream(objects.iter())
 }
 
 /// The linter itself: one of each kind of mistake.
