@@ -248,6 +248,37 @@ fn shares_come_after_the_flip() {
     assert_eq!(repository.read_phase(".", "web"), ["hold"]);
 }
 
+/// Chosen requests meet the new version once it is there, and no earlier.
+#[test]
+fn chosen_requests_meet_the_new_version_after_the_flip() {
+    let preview = ["--match", "header:end-user=jason", "--mirror", "10%"];
+    let init = [&RANKING[..], &preview].concat();
+    let repository = after(RECOMMENDATIONS, &init, 0);
+    let release = repository.read("gap/tidegate.yaml");
+    assert!(
+        release.contains("jason") && release.contains("mirror: 10"),
+        "{release}"
+    );
+    let mut phases = Vec::new();
+    for _ in 0..8 {
+        repository.step(".", &["next"]);
+        phases.extend(repository.read_phase(".", "web"));
+    }
+    assert_eq!(
+        phases,
+        [
+            "split", "wire", "widen", "park", "ship", "preview", "ramp", "hold"
+        ]
+    );
+    for _ in 0..12 {
+        if repository.read_phase(".", "web") == ["idle"] {
+            break;
+        }
+        repository.step(".", &["abort"]);
+    }
+    assert!(repository.tree() == Repository::of(RECOMMENDATIONS).tree());
+}
+
 /// The pipeline ships to both versions: nothing is pinned, nothing drifts, and what it shipped stays when the release is
 /// aborted.
 #[test]

@@ -835,6 +835,8 @@ fn describe_plan(application: &Application, release: &Release, ahead: &[Step]) -
 /// The release file, with comments for the person who reads it.
 fn release_text(application: &Application, release: &Release) -> Result<String, Diagnostic> {
     let steps: Vec<u8> = release.steps.iter().map(|step| step.percent()).collect();
+    let matches: Vec<String> = release.preview.matches.iter().map(match_text).collect();
+    let mirror = release.preview.mirror.map(Weight::percent);
     if let Some(flag) = release.flag() {
         let (kind, name) = match &flag.name {
             FlagName::Env(name) => ("env", name),
@@ -853,6 +855,8 @@ fn release_text(application: &Application, release: &Release) -> Result<String, 
             from_weight => release.from_weight,
             from_replicas => replicas_text(&release.from_replicas),
             steps => steps.iter().map(u8::to_string).collect::<Vec<_>>().join(", "),
+            matches,
+            mirror,
         };
         return fill(include_str!("../../../templates/init/coexistence.yaml"), context);
     }
@@ -870,8 +874,8 @@ fn release_text(application: &Application, release: &Release) -> Result<String, 
         from_weight => release.from_weight,
         from_replicas => replicas_text(&release.from_replicas),
         steps => steps.iter().map(u8::to_string).collect::<Vec<_>>().join(", "),
-        matches => release.preview.matches.iter().map(match_text).collect::<Vec<_>>(),
-        mirror => release.preview.mirror.map(Weight::percent),
+        matches,
+        mirror,
     };
     fill(include_str!("../../../templates/init/tidegate.yaml"), context)
 }
