@@ -34,6 +34,7 @@ const LIVES: &[(&str, ProviderId, &str)] = &[
         ProviderId::AppMesh,
         "app-mesh",
     ),
+    ("gateway-api/pricing/life", ProviderId::GatewayApi, "gateway-api"),
     ("gateway-api/reviews/life", ProviderId::GatewayApi, "gateway-api"),
     (
         "gateway-api/reviews/life-preview",
@@ -47,6 +48,11 @@ const LIVES: &[(&str, ProviderId, &str)] = &[
         "istio",
     ),
     ("kustomize/reviews/life", ProviderId::GatewayApi, "gateway-api"),
+    (
+        "kustomize/reviews/life-preview",
+        ProviderId::GatewayApi,
+        "gateway-api",
+    ),
     ("replicas/notification/life", ProviderId::Replicas, "istio"),
     ("smi/books/life", ProviderId::Smi, "smi"),
 ];
