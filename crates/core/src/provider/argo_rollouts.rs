@@ -9,6 +9,7 @@
 use serde_json::{Map, Value, json};
 
 use super::controller::{Takes, Wanted};
+use super::given::Givers;
 use super::{Controller, ControllerId};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::manifest::{Manifest, ObjectRef};
@@ -42,7 +43,7 @@ impl Controller for ArgoRollouts {
     }
 
     fn is_used(&self, environment: &Environment) -> bool {
-        rollouts(environment).next().is_some()
+        ROLLOUTS.of(environment).next().is_some()
     }
 
     fn object<'e>(&self, environment: &'e Environment, workload: &str) -> Option<&'e Manifest> {
@@ -161,14 +162,8 @@ impl Controller for ArgoRollouts {
         lint::before(environment, workload)
     }
 
-    fn lint(&self, application: &Application) -> Vec<Diagnostic> {
-        let mut found: Vec<Diagnostic> = Vec::new();
-        for problem in application.environments.values().flat_map(lint::find) {
-            if !found.contains(&problem) {
-                found.push(problem);
-            }
-        }
-        found
+    fn lint_environment(&self, environment: &Environment) -> Vec<Diagnostic> {
+        lint::find(environment)
     }
 
     fn look(&self, object: &Manifest) -> String {
@@ -176,14 +171,19 @@ impl Controller for ArgoRollouts {
     }
 }
 
-/// The Rollouts of an environment.
-fn rollouts(environment: &Environment) -> impl Iterator<Item = &Manifest> {
-    environment.rendered.of_kind(ROLLOUT.0, ROLLOUT.1)
-}
+/// Rollouts that have their template from a Deployment.
+const ROLLOUTS: Givers = Givers {
+    controller: "Argo Rollouts",
+    kind: ROLLOUT,
+    target_of,
+    at: ["spec", "workloadRef", "name"],
+};
 
 /// The Rollout that makes pods after a workload's template.
 fn rollout_of<'e>(environment: &'e Environment, workload: &str) -> Option<&'e Manifest> {
-    rollouts(environment).find(|rollout| target_of(&rollout.value) == Some(workload))
+    ROLLOUTS
+        .of(environment)
+        .find(|rollout| target_of(&rollout.value) == Some(workload))
 }
 
 /// How many pods an object asks for, where it says so.

@@ -190,8 +190,20 @@ pub trait Controller: Sync {
     /// Why it cannot take a workload as it is rendered now, or release one that it has.
     fn check_start(&self, environment: &Environment, workload: &str) -> Vec<Diagnostic>;
 
-    /// What is wrong with its objects as they are rendered, whether a release goes on or not.
-    fn lint(&self, application: &Application) -> Vec<Diagnostic>;
+    /// What is wrong with its objects in an environment as it is rendered, whether a release goes on or not.
+    fn lint_environment(&self, environment: &Environment) -> Vec<Diagnostic>;
+
+    /// The same of all environments, each thing once.
+    fn lint(&self, application: &Application) -> Vec<Diagnostic> {
+        let mut found: Vec<Diagnostic> = Vec::new();
+        let environments = application.environments.values();
+        for problem in environments.flat_map(|environment| self.lint_environment(environment)) {
+            if !found.contains(&problem) {
+                found.push(problem);
+            }
+        }
+        found
+    }
 
     /// What `kubectl` is asked to see how far it is with an object.
     fn look(&self, object: &Manifest) -> String;

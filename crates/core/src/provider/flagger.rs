@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::given::Givers;
 use super::{Controller, ControllerId, Takes};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::manifest::{Manifest, ObjectRef};
@@ -63,11 +64,13 @@ impl Controller for Flagger {
     }
 
     fn is_used(&self, environment: &Environment) -> bool {
-        canaries(environment).next().is_some()
+        CANARIES.of(environment).next().is_some()
     }
 
     fn object<'e>(&self, environment: &'e Environment, workload: &str) -> Option<&'e Manifest> {
-        canaries(environment).find(|canary| target_of(&canary.value) == Some(workload))
+        CANARIES
+            .of(environment)
+            .find(|canary| target_of(&canary.value) == Some(workload))
     }
 
     fn taken_over<'e>(&self, environment: &'e Environment, workload: &str) -> Option<&'e Manifest> {
@@ -191,14 +194,8 @@ impl Controller for Flagger {
         }
     }
 
-    fn lint(&self, application: &Application) -> Vec<Diagnostic> {
-        let mut found: Vec<Diagnostic> = Vec::new();
-        for problem in application.environments.values().flat_map(lint::find) {
-            if !found.contains(&problem) {
-                found.push(problem);
-            }
-        }
-        found
+    fn lint_environment(&self, environment: &Environment) -> Vec<Diagnostic> {
+        lint::find(environment)
     }
 
     fn look(&self, object: &Manifest) -> String {
@@ -206,10 +203,13 @@ impl Controller for Flagger {
     }
 }
 
-/// The Canary objects of an environment.
-fn canaries(environment: &Environment) -> impl Iterator<Item = &Manifest> {
-    environment.rendered.of_kind(GROUP, "Canary")
-}
+/// The Canary objects.
+const CANARIES: Givers = Givers {
+    controller: "Flagger",
+    kind: (GROUP, "Canary"),
+    target_of,
+    at: ["spec", "targetRef", "name"],
+};
 
 /// The Deployment that a Canary is about.
 fn target_of(canary: &Value) -> Option<&str> {

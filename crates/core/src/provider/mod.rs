@@ -20,6 +20,7 @@ mod cluster;
 mod controller;
 mod flagger;
 mod gateway_api;
+mod given;
 mod istio;
 mod istio_hosts;
 pub(crate) mod kept;

@@ -3,18 +3,19 @@
 use serde_json::Value;
 
 use super::super::backends::services;
+use super::super::given::unknown;
 use super::routing::{Routing, own_service};
 use super::spec::{self, Ends, Named};
-use super::{replicas, rollout_of, rollouts, target_of};
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use super::{ROLLOUTS, replicas, rollout_of, target_of};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::manifest::Manifest;
 use crate::model::Environment;
 
 /// What is wrong in an environment as it is rendered.
 pub(super) fn find(environment: &Environment) -> Vec<Diagnostic> {
-    let mut found = twice(environment);
-    for rollout in rollouts(environment) {
-        found.extend(no_target(environment, rollout));
+    let mut found = ROLLOUTS.twice(environment);
+    for rollout in ROLLOUTS.of(environment) {
+        found.extend(ROLLOUTS.no_target(environment, rollout));
         found.extend(strategy(rollout));
         found.extend(steps(rollout));
         found.extend(no_service(environment, rollout));
@@ -136,46 +137,6 @@ fn leads(value: &Value, service: &str) -> bool {
     }
 }
 
-/// Two Rollouts after one template.
-fn twice(environment: &Environment) -> Vec<Diagnostic> {
-    let all: Vec<&Manifest> = rollouts(environment).collect();
-    let mut found = Vec::new();
-    for (index, rollout) in all.iter().enumerate() {
-        let target = target_of(&rollout.value);
-        let same = |other: &&&Manifest| target.is_some() && target_of(&other.value) == target;
-        let Some(first) = all[..index].iter().find(same) else {
-            continue;
-        };
-        let message = format!(
-            "{} and {} both move the requests of `{}`",
-            first.object,
-            rollout.object,
-            target.unwrap_or_default()
-        );
-        let at = ["spec", "workloadRef", "name"];
-        let problem = Diagnostic::error(Code::ContestedTarget, message).at(rollout.origin.below(&at));
-        let problem = problem.related(first.origin.below(&at), "given to Argo Rollouts here already");
-        found.push(problem.hint("keep one of the two"));
-    }
-    found
-}
-
-/// A Deployment that is not there. What a chart makes cannot be seen.
-fn no_target(environment: &Environment, rollout: &Manifest) -> Option<Diagnostic> {
-    let target = target_of(&rollout.value)?;
-    let mut objects = environment.rendered.iter();
-    if objects.any(|object| object.object.kind == "HelmRelease")
-        || environment.rendered.find("apps", "Deployment", target).is_some()
-    {
-        return None;
-    }
-    let message = format!("there is no Deployment `{target}` in {}", environment.name);
-    let deployments = environment.rendered.of_kind("apps", "Deployment");
-    let hint = "deploy it, or take the Rollout away";
-    let at = ["spec", "workloadRef", "name"];
-    Some(unknown(message, rollout, &at, target, deployments, hint))
-}
-
 fn strategy(rollout: &Manifest) -> Option<Diagnostic> {
     let (below, wrong) = spec::wrong_strategy(&rollout.value)?;
     let path: Vec<&str> = ["spec", "strategy"].iter().chain(below).copied().collect();
@@ -283,21 +244,4 @@ fn routes(environment: &Environment, rollout: &Manifest, named: &Named) -> Vec<D
         problem.hint("write 100 and 0, and let `steps` of the Rollout say the rest")
     });
     told.collect()
-}
-
-/// A name of something that is not there.
-fn unknown<'m>(
-    message: String,
-    at: &Manifest,
-    path: &[&str],
-    name: &str,
-    known: impl Iterator<Item = &'m Manifest>,
-    hint: &str,
-) -> Diagnostic {
-    let problem = Diagnostic::error(Code::UnknownName, message).at(at.origin.below(path));
-    let names = known.map(|known| known.object.name.as_str());
-    match nearest(name, names) {
-        Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None => problem.hint(hint),
-    }
 }

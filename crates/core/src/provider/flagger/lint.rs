@@ -4,23 +4,23 @@ use serde_json::Value;
 
 use super::super::backends::services;
 use super::{
-    SELECTOR_LABELS, canaries, is_suspended, scaler, service_of, taken_over, target_of, unknown_provider,
+    CANARIES, SELECTOR_LABELS, is_suspended, scaler, service_of, taken_over, target_of, unknown_provider,
 };
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::manifest::Manifest;
 use crate::model::Environment;
 
 /// What is wrong in an environment as it is rendered.
 pub(super) fn find(environment: &Environment) -> Vec<Diagnostic> {
-    let mut found = twice(environment);
-    for canary in canaries(environment) {
+    let mut found = CANARIES.twice(environment);
+    for canary in CANARIES.of(environment) {
         found.extend(unknown_provider(canary));
         let Some(target) = target_of(&canary.value) else {
             continue;
         };
         let deployment = environment.rendered.find("apps", "Deployment", target);
         found.extend(match deployment {
-            None => no_target(environment, canary, target),
+            None => CANARIES.no_target(environment, canary),
             Some(deployment) => labels(deployment).map(|problem| {
                 problem.related(
                     canary.origin.below(&["spec", "targetRef"]),
@@ -130,47 +130,6 @@ fn labels(deployment: &Manifest) -> Option<Diagnostic> {
     Some(problem.hint(format!(
         "select its pods by `{own}` alone; a selector cannot change, so under another name"
     )))
-}
-
-/// Two Canary objects for one workload.
-fn twice(environment: &Environment) -> Vec<Diagnostic> {
-    let all: Vec<&Manifest> = canaries(environment).collect();
-    let mut found = Vec::new();
-    for (index, canary) in all.iter().enumerate() {
-        let target = target_of(&canary.value);
-        let same = |other: &&&Manifest| target.is_some() && target_of(&other.value) == target;
-        let Some(first) = all[..index].iter().find(same) else {
-            continue;
-        };
-        let message = format!(
-            "{} and {} both move the requests of `{}`",
-            first.object,
-            canary.object,
-            target.unwrap_or_default()
-        );
-        let at = ["spec", "targetRef", "name"];
-        let problem = Diagnostic::error(Code::ContestedTarget, message).at(canary.origin.below(&at));
-        let problem = problem.related(first.origin.below(&at), "given to Flagger here already");
-        found.push(problem.hint("keep one of the two"));
-    }
-    found
-}
-
-/// A target that is not there. What a chart makes cannot be seen.
-fn no_target(environment: &Environment, canary: &Manifest, target: &str) -> Option<Diagnostic> {
-    let mut objects = environment.rendered.iter();
-    if objects.any(|object| object.object.kind == "HelmRelease") {
-        return None;
-    }
-    let message = format!("there is no Deployment `{target}` in {}", environment.name);
-    let problem = Diagnostic::error(Code::UnknownName, message);
-    let problem = problem.at(canary.origin.below(&["spec", "targetRef", "name"]));
-    let deployments = environment.rendered.of_kind("apps", "Deployment");
-    let names = deployments.map(|deployment| deployment.object.name.as_str());
-    Some(match nearest(target, names) {
-        Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None => problem.hint("deploy it, or take the Canary away"),
-    })
 }
 
 /// A Service that both the repository and Flagger write: each sync takes the requests back to pods that Flagger has scaled to
