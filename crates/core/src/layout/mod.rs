@@ -23,6 +23,7 @@ mod releases;
 mod workloads;
 
 pub use companions::accidental_services;
+use draft::Draft;
 pub use gap::template_overrides;
 pub(crate) use manifests::helm_release;
 pub(crate) use workloads::split_image;
@@ -228,9 +229,9 @@ trait Layout: Sync {
         &self,
         application: &Application,
         workload: &str,
-        name: &FlagName,
-        value: Option<&str>,
-    ) -> Result<Vec<FileChange>, Vec<Diagnostic>>;
+        flag: (&FlagName, Option<&str>),
+        draft: &mut Draft<'_>,
+    ) -> Result<(), Diagnostic>;
 
     /// The wanted contents of the files in which a release that is left to a controller changes something.
     ///
@@ -310,10 +311,11 @@ pub(crate) fn set_flag(
     name: &FlagName,
     value: Option<&str>,
 ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
-    application
-        .layout
-        .layout()
-        .set_flag(application, workload, name, value)
+    let mut draft = Draft::new(application);
+    let layout = application.layout.layout();
+    let edited = layout.set_flag(application, workload, (name, value), &mut draft);
+    edited.map_err(|problem| vec![problem])?;
+    draft.finish()
 }
 
 /// The wanted contents of the files in which a release that is left to a controller changes something.

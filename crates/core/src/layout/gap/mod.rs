@@ -113,13 +113,10 @@ impl Layout for Gap {
         &self,
         application: &Application,
         workload: &str,
-        name: &FlagName,
-        value: Option<&str>,
-    ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
-        let mut draft = Draft::new(application);
-        let edited = place::set_flag(application, workload, (name, value), &mut draft);
-        edited.map_err(|problem| vec![problem])?;
-        draft.finish()
+        flag: (&FlagName, Option<&str>),
+        draft: &mut Draft<'_>,
+    ) -> Result<(), Diagnostic> {
+        place::set_flag(application, workload, flag, draft)
     }
 
     fn undoing(&self, application: &Application, environment: &str) -> Vec<Diagnostic> {

@@ -144,13 +144,10 @@ impl Layout for Manifests {
         &self,
         application: &Application,
         workload: &str,
-        name: &FlagName,
-        value: Option<&str>,
-    ) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
-        let mut draft = Draft::new(application);
-        let edited = place::set_flag(application, workload, (name, value), &mut draft);
-        edited.map_err(|wrong| vec![wrong])?;
-        draft.finish()
+        flag: (&FlagName, Option<&str>),
+        draft: &mut Draft<'_>,
+    ) -> Result<(), Diagnostic> {
+        place::set_flag(application, workload, flag, draft)
     }
 
     fn edit(&self, application: &Application, edits: &[Edit]) -> Result<Vec<FileChange>, Vec<Diagnostic>> {
