@@ -699,6 +699,7 @@ mod tests {
             let course = Course { form, ships: true };
             for phase in Phase::all(course) {
                 let routes = match phase {
+                    Phase::Preview => Routes::Preview(Weight::ZERO),
                     Phase::Ramp => Routes::Both(Weight::new(25).expect("valid")),
                     phase => phase.routes(course, Routes::Plain),
                 };
@@ -716,7 +717,11 @@ mod tests {
                 .iter()
                 .position(|phase| *phase == Phase::Ship)
                 .expect("ship");
-            assert_eq!((phases[ship - 1], phases[ship + 1]), (Phase::Park, Phase::Ramp));
+            let shared = match form {
+                Form::Replicas => Phase::Ramp,
+                _ => Phase::Preview,
+            };
+            assert_eq!((phases[ship - 1], phases[ship + 1]), (Phase::Park, shared));
         }
     }
 

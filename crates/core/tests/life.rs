@@ -502,7 +502,9 @@ fn flag_alone(
             Some(other) => prop_assert!(false, "{:?}\n{}", other, show(&repo)),
         }
     }
-    prop_assert_eq!(seen, Phase::all(course).collect::<Vec<_>>());
+    // No requests are chosen here.
+    let phases = Phase::all(course).filter(|phase| *phase != Phase::Preview);
+    prop_assert_eq!(seen, phases.collect::<Vec<_>>());
     edit(&mut repo, mark);
     same(&repo, &expected)
 }
