@@ -1,6 +1,7 @@
 //! The repository a command works in: its root, its files, its configuration, its git.
 
 use std::cell::OnceCell;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -130,13 +131,41 @@ impl Workspace {
             return Ok(vec![layout.home(&self.here, self.config()?)]);
         }
         let message = format!(
-            "there is neither gap/gap.yaml nor a Deployment in {} or below",
-            self.here
+            "there is no gap/gap.yaml in {here} or below, and no Deployment in {here}",
+            here = self.here
         );
         let missing = Diagnostic::error(Code::NoApplication, message);
-        Err(missing
-            .hint("run tidegate in a folder that holds `gap` or manifests, or name one with -C")
-            .into())
+        Err(match self.manifests_below()? {
+            Some(folder) => missing.hint(format!(
+                "{folder} holds manifests: {}",
+                self.command_in(&folder, "status")
+            )),
+            None => {
+                missing.hint("run tidegate in a folder that holds `gap` or manifests, or name one with -C")
+            }
+        }
+        .into())
+    }
+
+    /// The nearest folder below the user's that holds an application without saying so by its name; what cannot be read is
+    /// passed over.
+    fn manifests_below(&self) -> Result<Option<RepoPath>, Stop> {
+        /// So many are looked at for the sake of a hint.
+        const MOST: usize = 500;
+        let config = self.config()?;
+        let is_entered = |folder: &RepoPath| !folder.file_name().starts_with('.');
+        let mut ahead = VecDeque::from([self.here.clone()]);
+        for _ in 0..MOST {
+            let Some(folder) = ahead.pop_front() else {
+                break;
+            };
+            if let Ok(Some(layout)) = LayoutId::of(&self.repo, &folder, config) {
+                return Ok(Some(layout.home(&folder, config)));
+            }
+            let below = self.repo.folders(&folder).unwrap_or_default();
+            ahead.extend(below.into_iter().filter(is_entered));
+        }
+        Ok(None)
     }
 
     /// Whether the folder that the user is in holds manifests, plain or with a kustomization.

@@ -449,3 +449,17 @@ fn a_rollback_after_the_copy_is_gone_says_so() {
         .says("[not-in-this-phase]")
         .says("the copy `reviews-v2` is gone");
 }
+
+/// Plain manifests are not looked for below the user's folder, and said where they are.
+#[test]
+fn manifests_in_a_folder_below_are_named() {
+    let repository = Repository::of("argo-rollouts/rollouts-demo");
+    let ended = repository.run(&["init"]).expect(1);
+    let _ = ended
+        .says("error[no-application]")
+        .says("demo holds manifests: tidegate -C demo status");
+    let _ = repository.run(&["-C", "demo", "status"]).expect(0);
+    std::fs::remove_dir_all(repository.path().join("demo")).expect("a folder");
+    let ended = repository.run(&["init"]).expect(1);
+    let _ = ended.says("run tidegate in a folder that holds `gap` or manifests");
+}
