@@ -1,10 +1,10 @@
 //! `tidegate check`: is what lies here sound, and is the change safe while it rolls out?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tidegate_core::check::{Claims, Ignored, Verdict, ignored, judge, lint};
+use tidegate_core::check::{Claims, Ignored, Marks, Verdict, ignored, judge, lint};
 use tidegate_core::checkout::Checkout;
 use tidegate_core::diagnostic::{Code, Diagnostic, Failure, Location, Severity};
 use tidegate_core::layout::LayoutId;
@@ -39,14 +39,21 @@ pub(crate) fn run(workspace: &Workspace, args: &CheckArgs) -> Result<Outcome, St
         }
     }
     let root = workspace.root();
-    let claims = claims(root, &change, &folders)?;
-    let reports = in_parallel(&folders, |folder| report_on(root, &change, folder, &claims, args));
+    let none = Claims::default();
+    let reports = in_parallel(&folders, |folder| report_on(root, &change, folder, &none, args));
+    let mut reports = reports.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (contested, claimers) = contested(&reports);
+    if !contested.is_empty() {
+        let claims = claims(root, &change, claimers.into_iter().map(|index| &folders[index]))?;
+        for index in contested {
+            reports[index] = report_on(root, &change, &folders[index], &claims, args)?;
+        }
+    }
     let mut worst = Severity::Note;
     let mut text = String::new();
     let mut found = Findings::new(change.git.map_or("", Git::prefix));
     let mut summary = check::Summary::default();
     for report in reports {
-        let report = report?;
         worst = worst.max(report.worst);
         text.push_str(&report.text);
         found.append(report.findings);
@@ -75,6 +82,26 @@ struct Report {
     text: String,
     findings: Findings,
     summary: check::Summary,
+    marks: Marks,
+}
+
+/// The applications that have an object which the release of another one puts there, and those others.
+fn contested(reports: &[Report]) -> (BTreeSet<usize>, BTreeSet<usize>) {
+    let mut claimers: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (index, report) in reports.iter().enumerate() {
+        for mark in &report.marks.released {
+            claimers.entry(*mark).or_default().push(index);
+        }
+    }
+    let (mut contested, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for (index, report) in reports.iter().enumerate() {
+        let claimed = report.marks.all.iter().filter_map(|mark| claimers.get(mark));
+        for claimer in claimed.flatten().filter(|claimer| **claimer != index) {
+            contested.insert(index);
+            others.insert(*claimer);
+        }
+    }
+    (contested, others)
 }
 
 fn report_on(
@@ -84,13 +111,14 @@ fn report_on(
     claims: &Claims,
     args: &CheckArgs,
 ) -> Result<Report, Stop> {
-    let checked = check_application(root, change, folder, claims, args)?;
+    let mut checked = check_application(root, change, folder, claims, args)?;
     let severities = checked.findings.iter().map(|(_, finding)| finding.severity);
     let mut report = Report {
         worst: severities.max().unwrap_or(Severity::Note),
         text: String::new(),
         findings: Findings::new(change.git.map_or("", Git::prefix)),
         summary: check::Summary::of(folder, &checked.verdict, checked.ignored),
+        marks: std::mem::take(&mut checked.marks),
     };
     let text_of = |path: &RepoPath| checked.text_of(path);
     let findings = checked.findings.iter().cloned();
@@ -334,6 +362,7 @@ struct Checked {
     /// How many more there were, which a comment with a reason says are known.
     ignored: usize,
     verdict: Option<Verdict>,
+    marks: Marks,
     after: Box<dyn Repo>,
     before: Snapshot,
 }
@@ -370,20 +399,15 @@ impl Checked {
 
 /// What the releases of these applications put into the clusters. An application that cannot be read is told of where it is
 /// checked.
-fn claims(root: &Path, change: &Change<'_>, folders: &[RepoPath]) -> Result<Claims, Stop> {
+fn claims<'a>(
+    root: &Path,
+    change: &Change<'_>,
+    folders: impl Iterator<Item = &'a RepoPath>,
+) -> Result<Claims, Stop> {
     let mut claims = Claims::default();
-    if folders.len() < 2 {
-        return Ok(claims);
-    }
     for folder in folders {
-        let file = change.layout(folder).release_file(folder);
-        let after: Box<dyn Repo> = match change.staged {
-            Some(_) => both_ends(root, change, folder)?.1,
-            None => Box::new(DiskRepo::new(root)),
-        };
-        if after.read(&file).is_ok_and(|text| text.is_some())
-            && let Ok((_, application)) = load(after.as_ref(), folder, change.limits)
-        {
+        let (_, after) = both_ends(root, change, folder)?;
+        if let Ok((_, application)) = load(after.as_ref(), folder, change.limits) {
             claims.add(&application);
         }
     }
@@ -415,6 +439,7 @@ fn check_application(
         findings: Vec::new(),
         ignored: 0,
         verdict: None,
+        marks: Marks::default(),
         after,
         before,
     };
@@ -440,6 +465,7 @@ fn check_application(
                 transition::check_environment(&after.application, name)?;
             }
             findings.extend(lint(&after).into_iter().map(|finding| (None, finding)));
+            checked.marks = Marks::of(&after.application);
             let contested = claims.contested(&after.application);
             findings.extend(contested.into_iter().map(|finding| (None, finding)));
             let question = Question { order: args.order() };

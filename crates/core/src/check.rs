@@ -20,7 +20,7 @@ mod incomplete_copy;
 mod moving_pin;
 mod protected_copy;
 
-pub use contested_object::Claims;
+pub use contested_object::{Claims, Marks};
 pub use ignore::{Ignored, ignored};
 
 /// What is wrong with the files as they are, whatever they were before.

@@ -5,6 +5,7 @@
 //! namespace lives where whoever applies it says, so nothing can be told of it.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::manifest::{Manifest, ObjectRef};
@@ -66,6 +67,45 @@ impl Claims {
         }
         found
     }
+}
+
+/// The objects of an application as numbers: equal where objects are the same, and by chance hardly ever. By them the few
+/// applications are found that have to be compared, without keeping the others.
+#[derive(Debug, Default)]
+pub struct Marks {
+    /// Of every object.
+    pub all: Vec<u64>,
+    /// Of those that a release puts there.
+    pub released: Vec<u64>,
+}
+
+impl Marks {
+    /// Those of an application.
+    pub fn of(application: &Application) -> Self {
+        let mut marks = Self::default();
+        for (name, environment) in &application.environments {
+            let all = environment
+                .rendered
+                .iter()
+                .filter_map(|manifest| mark(name, &manifest.object));
+            marks.all.extend(all);
+            for release in &application.releases {
+                let put = put_there(application, environment, release).into_iter();
+                marks
+                    .released
+                    .extend(put.filter_map(|manifest| mark(name, &manifest.object)));
+            }
+        }
+        marks
+    }
+}
+
+/// `None` for an object whose namespace is not known.
+fn mark(environment: &str, object: &ObjectRef) -> Option<u64> {
+    let namespace = object.namespace.as_ref()?;
+    let mut hasher = DefaultHasher::new();
+    (environment, object.group(), &object.kind, namespace, &object.name).hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 /// The objects of the copy, and those of files that are ours.
